@@ -1,0 +1,68 @@
+# One door for developers. Every target does its own set-up, and does none of it twice.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+BIN := .venv/bin
+
+.PHONY: help
+help: ## list these targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+
+.PHONY: demo
+demo: setup ## build a small part of the fleet into lamina-store/ and show it
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo
+
+.PHONY: test
+test: check setup ## check, then every test, those with real packages and containers included
+	$(BIN)/pytest
+
+.PHONY: check
+check: environment ## format, lint, types and rules of import
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: setup ## run every benchmark
+	@for script in benchmarks/[a-z]*.py; do \
+		name=$$(basename "$$script" .py); \
+		echo "== $$name"; \
+		$(BIN)/python -m "benchmarks.$$name"; \
+	done
+
+.PHONY: differential
+differential: setup ## compare every image of the catalogue with plain apt
+	LAMINA_DIFFERENTIAL=all $(BIN)/pytest tests/differential
+
+.PHONY: format
+format: environment ## format the code, mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lock-requirements
+lock-requirements: environment ## pin the newest Python packages in requirements*.txt
+	scripts/lock-requirements
+
+.PHONY: setup
+setup: environment ## install everything the other targets need
+	@scripts/system-packages all
+
+.PHONY: environment
+environment: .venv/.installed
+
+.PHONY: python-packages
+python-packages:
+	@scripts/system-packages python
+
+.venv/.pinned: requirements-dev.txt scripts/python-environment | python-packages
+	@scripts/python-environment
+	@touch $@
+
+.venv/.installed: .venv/.pinned pyproject.toml
+	@echo "Python environment: lamina itself, editable"
+	@$(BIN)/pip install --quiet --quiet --no-index --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""How packages become units: one module for each form of package."""

@@ -1,0 +1,1 @@
+"""Debian packages: solved by apt, unpacked once, installed by dpkg from husks."""

@@ -1,0 +1,103 @@
+"""Reads questions and writes answers as JSON, one on a line, until the input ends.
+
+`lamina.backends.deb.solver` is the other end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import apt_pkg  # type: ignore[import-not-found]
+
+from .choice import choice, essentials
+from .index import Index, Json, RefusedError, make_folders, status_of
+
+
+def apart(work: Callable[[], Any]) -> Any:
+    """Return the result of `work`, done in a process of its own.
+
+    apt's library keeps its choices in the opened index, and to take them back costs more than
+    to fork: the index stays as it was opened.
+    """
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            result = {"done": work()}
+        except RefusedError as refused:
+            result = {"refused": refused.reasons}
+        except (apt_pkg.Error, LookupError) as error:
+            result = {"failed": str(error)}
+        with os.fdopen(send, "w") as pipe:
+            json.dump(result, pipe)
+        os._exit(0)
+    os.close(send)
+    with os.fdopen(receive) as pipe:
+        answer = pipe.read()
+    os.waitpid(child, 0)
+    result = json.loads(answer)
+    if "refused" in result:
+        raise RefusedError(result["refused"])
+    if "failed" in result:
+        raise apt_pkg.Error(result["failed"])
+    return result["done"]
+
+
+class Desk:
+    """Answers questions; keeps the last index open for the next question about the same parent."""
+
+    def __init__(self) -> None:
+        self.asked: tuple[tuple[str, ...], bytes] | None = None
+        self.opened: Index | None = None
+
+    def index(self, repositories: list[str], status: bytes) -> Index:
+        """Return the index over `repositories` with `status`."""
+        asked = (tuple(sorted(repositories)), status)
+        if self.opened is None or self.asked != asked:
+            self.opened, self.asked = Index(repositories, status), asked
+        return self.opened
+
+    def answer(self, question: Json) -> Json:
+        """Return the choice for one image; raise `RefusedError` when there is none."""
+        repositories, bases = list(question["repositories"]), question["bases"]
+        installed: list[Json] | None = question["installed"]
+        bootstrap: list[Json] = []
+        if installed is None:
+            empty = self.index(repositories, b"")
+            installed = bootstrap = apart(lambda: essentials(empty, bases))
+        status = status_of(installed, lambda: self.index(repositories, b""))
+        index = self.index(repositories, status)
+        made = apart(lambda: choice(list(question["packages"]), index, bases))
+        return {"bootstrap": bootstrap, **made}
+
+
+def main(questions: TextIO, answers: TextIO) -> None:
+    """Answer every question of the input, one line each."""
+    apt_pkg.init_config()
+    apt_pkg.config.set("APT::Install-Recommends", "false")
+    apt_pkg.config.set("Dir::Etc::sourcelist", "/dev/null")
+    apt_pkg.config.set("Dir::Cache::pkgcache", "")
+    apt_pkg.config.set("DPkg::Use-Pty", "false")
+    apt_pkg.init_system()
+    make_folders()
+    desk = Desk()
+    for line in questions:
+        try:
+            answer = desk.answer(json.loads(line))
+        except RefusedError as refused:
+            answer = {"refused": refused.reasons}
+        except apt_pkg.Error as error:
+            answer = {"failed": str(error)}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    # Whatever the library prints must not stand between the answers.
+    with os.fdopen(os.dup(1), "w") as out:
+        os.dup2(2, 1)
+        main(sys.stdin, out)

@@ -1,0 +1,235 @@
+"""Building many images: each as soon as its parent is done, a failure blocks only descendants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from threading import Event as Flag
+from threading import Lock
+
+from lamina.build.image import Job, build_image, stack_of
+from lamina.build.proof import prove, tests_digest
+from lamina.build.schedule import estimate, ready, remaining
+from lamina.build.units import Units
+from lamina.engine.sandbox import Stopped
+from lamina.engine.stack import EMPTY, Stack
+from lamina.errors import Fault, ImageTestError, LaminaError
+from lamina.model.built import Built, Inputs
+from lamina.model.catalog import Catalog
+from lamina.model.event import Event, ImageDone, ImageStarted, ImageStep, Listener, Note, Outcome
+from lamina.model.image import Image, ImageId
+from lamina.model.lock import Lock as FleetLock
+from lamina.model.selection import with_ancestors
+from lamina.store.store import Store
+
+_POLL = 0.2  # seconds between two looks at the terminal's interrupts
+
+InputsOf = Callable[[Image, Built | None], Inputs]
+Tag = Callable[[Image, Built], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be built."""
+
+    catalog: Catalog
+    lock: FleetLock
+    images: tuple[ImageId, ...]  # with their ancestors, parents first
+    pending: frozenset[ImageId]  # those that may have to be built or tested
+    current: Mapping[ImageId, Built]  # what the store has of them
+    inputs: InputsOf
+    jobs: int
+    test: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What came of each image, and the images that are there now."""
+
+    outcomes: Mapping[ImageId, ImageDone]
+    built: Mapping[ImageId, Built]
+
+
+def build_fleet(
+    order: Order, store: Store, units: Units, *, tag: Tag, listener: Listener
+) -> RunResult:
+    """Build, test and tag the images of `order`; return what came of each.
+
+    An interrupt ends every sandbox at once; what was finished stays, and the images that were
+    not are reported as interrupted.
+    """
+    with store.in_use():
+        return _Fleet(order, store, units, tag=tag, listener=listener).run()
+
+
+class _Fleet:
+    """A build that is going on: what waits, what runs, what is done."""
+
+    def __init__(
+        self, order: Order, store: Store, units: Units, *, tag: Tag, listener: Listener
+    ) -> None:
+        self._order = order
+        self._store = store
+        self._units = units
+        self._tag = tag
+        self._listener = listener
+        self._images = order.catalog.by_id()
+        self._locked = order.lock.by_id()
+        self._stop = Flag()
+        self._mutex = Lock()
+        self._built: dict[ImageId, Built] = {}
+        self._stacks: dict[ImageId, Stack] = {}
+        self._done: dict[ImageId, ImageDone] = {}
+
+    def run(self) -> RunResult:
+        """Build everything; see `build_fleet`."""
+        parents = {image: self._images[image].parent for image in self._order.images}
+        seconds = {image: self._expected(image) for image in parents}
+        chains = remaining(parents, seconds)
+        waiting = list(parents)
+        running: dict[Future[None], ImageId] = {}
+        with ThreadPoolExecutor(self._order.jobs) as workers:
+            try:
+                self._supply(sorted(parents, key=lambda image: -chains[image]))
+                while waiting or running:
+                    self._block(waiting)
+                    free = self._order.jobs - len(running)
+                    for image in ready(parents, waiting, self._built, chains)[:free]:
+                        waiting.remove(image)
+                        running[workers.submit(self._image, image, seconds[image])] = image
+                    finished, _ = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        del running[future]
+                        future.result()
+            except KeyboardInterrupt:
+                self._stop.set()
+                for image in waiting:
+                    self._finish(image, "interrupted", 0.0)
+        outcomes = {image: self._done[image] for image in self._order.images}
+        return RunResult(outcomes=outcomes, built=self._built)
+
+    def _expected(self, image: ImageId) -> float:
+        built = self._order.current.get(image)
+        return estimate(len(self._locked[image].units), built.seconds if built else None)
+
+    def _supply(self, images: Sequence[ImageId]) -> None:
+        """Have the units of the pending images and of all that they stand on, in this order."""
+        lock, order = self._order.lock, self._order
+        needed = frozenset(with_ancestors(order.catalog, tuple(order.pending)))
+        self._units.supply(
+            ref for image in images if image in needed for ref in lock.units_of(self._locked[image])
+        )
+
+    def _block(self, waiting: list[ImageId]) -> None:
+        """Give up the images whose parent failed."""
+        for image in list(waiting):
+            parent = self._images[image].parent
+            done = self._done.get(parent) if parent else None
+            if done is not None and parent not in self._built:
+                waiting.remove(image)
+                self._finish(image, "blocked", 0.0, message=f"by {parent}")
+
+    def _image(self, image: ImageId, expected: float) -> None:
+        """Do all that one image needs; every outcome is recorded, none is raised."""
+        began = time.monotonic()
+        log = self._store.log_path(self._order.lock.distro, image)
+        outcome: Outcome = "built"
+        message = ""
+        self._listen(ImageStarted(image=image, expected=expected))
+        try:
+            outcome = self._make(self._images[image])
+        except Stopped:
+            outcome = "interrupted"
+        except ImageTestError as error:
+            outcome, message = "test failed", str(error)
+        except LaminaError as error:
+            outcome, message = "failed", str(error)
+        seconds = time.monotonic() - began
+        self._finish(image, outcome, seconds, message=message, log=str(log))
+
+    def _make(self, image: Image) -> Outcome:
+        parent = self._built[image.parent] if image.parent else None
+        inputs = self._order.inputs(image, parent)
+        current = self._order.current.get(image.id)
+        waits = Note(message=f"waiting for another process that builds {image.id}")
+        with self._store.exclusive(
+            f"image-{inputs.key().hex}", on_wait=lambda: self._listen(waits)
+        ):
+            found = self._store.find_built(inputs.key())
+            if isinstance(found, Fault):
+                self._listen(Note(message=f"{found.message}: {image.id} is built again"))
+            outcome: Outcome = "unchanged"
+            if isinstance(found, Built):
+                built = replace(found, id=image.id)
+            else:
+                outcome, built = "built", self._build(image, inputs, parent)
+            if self._order.test and image.tests:
+                proof = tests_digest(image, built.manifest)
+                if built.tested != proof:
+                    self._prove(image, built)
+                    built = replace(built, tested=proof)
+                    self._store.save_built(built)
+                    outcome = "tested" if outcome == "unchanged" else outcome
+            if built != current:
+                self._tag(image, built)
+        self._built[image.id] = built
+        return outcome
+
+    def _build(self, image: Image, inputs: Inputs, parent: Built | None) -> Built:
+        locked = self._locked[image.id]
+        refs = self._order.lock.units_of(locked)
+        job = Job(
+            image=image,
+            locked=locked,
+            units={ref.key: ref for ref in refs},
+            facts=self._units.facts(refs, self._stop),
+            inputs=inputs,
+            rules=self._order.catalog.distro.rules,
+            distro=self._order.lock.distro,
+            architecture=self._order.lock.architecture,
+            parent=parent,
+            stack=self._stack(image.parent),
+        )
+        with self._store.work_folder() as work:
+            return build_image(
+                job, self._store, self._units, work, stop=self._stop, on_step=self._steps(image.id)
+            )
+
+    def _prove(self, image: Image, built: Built) -> None:
+        log = self._store.log_path(self._order.lock.distro, image.id)
+        with self._store.work_folder() as work:
+            prove(
+                image,
+                self._built_stack(image.id, built),
+                work,
+                log,
+                stop=self._stop,
+                on_step=self._steps(image.id),
+            )
+
+    def _stack(self, image: ImageId | None) -> Stack:
+        return self._built_stack(image, self._built[image]) if image else EMPTY
+
+    def _built_stack(self, image: ImageId, built: Built) -> Stack:
+        if image not in self._stacks:
+            parent = self._stack(self._images[image].parent)
+            facts = self._units.facts(built.units, self._stop)
+            self._stacks[image] = stack_of(built, parent, facts, self._store)
+        return self._stacks[image]
+
+    def _steps(self, image: ImageId) -> Callable[[str], None]:
+        return lambda step: self._listen(ImageStep(image=image, step=step))
+
+    def _finish(
+        self, image: ImageId, outcome: Outcome, seconds: float, *, message: str = "", log: str = ""
+    ) -> None:
+        done = ImageDone(image=image, outcome=outcome, seconds=seconds, message=message, log=log)
+        self._done[image] = done
+        self._listen(done)
+
+    def _listen(self, event: Event) -> None:
+        # Events come from several threads, and a listener need not care.
+        with self._mutex:
+            self._listener(event)

@@ -1,0 +1,256 @@
+"""Building one image: install, finish, delta, layers, manifest."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from lamina.backends.deb.install import (
+    PACKAGES,
+    UNITS,
+    Packages,
+    account_calls,
+    environment,
+    install_calls,
+)
+from lamina.build.units import Units
+from lamina.engine import delta, finish, sandbox
+from lamina.engine.sandbox import Bind, Call, Sandbox
+from lamina.engine.stack import (
+    DIVERSIONS,
+    Diversion,
+    Stack,
+    corrections,
+    over,
+    read_diversions,
+    unshareable,
+)
+from lamina.engine.unit import TREE, UnitFacts
+from lamina.errors import BuildError
+from lamina.model.built import Built, Inputs, Layer
+from lamina.model.catalog import PathRule
+from lamina.model.image import Image
+from lamina.model.lock import LockedImage, UnitRef
+from lamina.oci.entry import Entry
+from lamina.oci.image import make_config, make_manifest
+from lamina.oci.layer import write_layer
+from lamina.oci.tree import merge_trees, scan_tree, scan_upper
+from lamina.store.store import Store
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """All that one image is built from."""
+
+    image: Image
+    locked: LockedImage
+    units: Mapping[str, UnitRef]  # its own, by key
+    facts: Mapping[str, UnitFacts]  # of the same
+    inputs: Inputs
+    rules: tuple[PathRule, ...]
+    distro: str
+    architecture: str
+    parent: Built | None
+    stack: Stack  # the parent's
+
+    @property
+    def epoch(self) -> int:
+        """The newest time among the image's inputs, in seconds since 1970."""
+        return max([self.stack.epoch, *(unit.epoch for unit in self.facts.values())])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Installed:
+    """What an installation left."""
+
+    upper: Path
+    trees: tuple[str, ...]  # unit keys, topmost first
+
+
+def build_image(
+    job: Job, store: Store, packages: Units, work: Path, *, stop: Event, on_step: Step
+) -> Built:
+    """Build the image in the empty folder `work`, put it into the store and return it.
+
+    Its tests are not run and it is not tagged. Raises `BuildError` with the tail of the log when
+    a call fails, `Stopped` once `stop` is set.
+    """
+    began = time.monotonic()
+    log = store.log_path(job.distro, job.image.id)
+    log.write_bytes(b"")
+    installed = _install(job, store, packages, work, log, stop=stop, on_step=on_step)
+    on_step("layers")
+    changes = _delta(job, store, installed)
+    layers = _layers(job, store, installed, changes)
+    inherited = job.parent.layers if job.parent else ()
+    config = make_config(
+        job.image.runtime,
+        layers=(*inherited, *layers),
+        epoch=job.epoch,
+        architecture=job.architecture,
+    )
+    config_digest = store.layout.write_blob(config)
+    manifest = make_manifest(config, (*inherited, *layers))
+    manifest_digest = store.layout.write_blob(manifest)
+    built = Built(
+        id=job.image.id,
+        key=job.inputs.key(),
+        inputs=job.inputs,
+        parent=job.parent.manifest if job.parent else None,
+        manifest=manifest_digest,
+        manifest_size=len(manifest),
+        config=config_digest,
+        units=tuple(job.units[key] for key in job.locked.units),
+        trees=tuple(job.units[key].digest for key in installed.trees),
+        layers=(*inherited, *layers),
+        own_layers=len(layers),
+        epoch=job.epoch,
+        seconds=round(time.monotonic() - began, 3),
+    )
+    store.keep_delta(installed.upper, manifest_digest)
+    store.save_built(built)
+    return built
+
+
+def stack_of(built: Built, parent: Stack, facts: Mapping[str, UnitFacts], store: Store) -> Stack:
+    """Return the stack of an image in the store; `facts` of its own units by key."""
+    folder = store.delta_path(built.manifest)
+    return over(
+        parent,
+        delta=folder,
+        changes=scan_upper(folder),
+        units=[facts[unit.key] for unit in built.units],
+        trees=[store.unit_path(digest) / TREE for digest in built.trees],
+    )
+
+
+def _install(
+    job: Job, store: Store, packages: Units, work: Path, log: Path, *, stop: Event, on_step: Step
+) -> _Installed:
+    """Install, with husks as far as they serve; once more if diversions turn up on the way."""
+    known = _diversions(delta.finder(job.stack.lowers)(DIVERSIONS))
+    attempt = 0
+    real = unshareable(job.stack, job.facts, known)
+    while True:
+        attempt += 1
+        folder = work / f"attempt-{attempt}"
+        folder.mkdir()
+        trees = tuple(key for key in job.locked.units if key not in real)
+        packages.fetch([job.units[key] for key in sorted(real)])
+        box = _sandbox(job, store, folder, trees)
+        _run(job, box, _calls(job, frozenset(real)), log, stop=stop, on_step=on_step)
+        now = _diversions(box.upper / DIVERSIONS)
+        more = unshareable(job.stack, job.facts, known | now)
+        if more.keys() == real.keys():
+            return _Installed(upper=box.upper, trees=trees)
+        real = more
+        shutil.rmtree(folder)
+
+
+def _sandbox(job: Job, store: Store, folder: Path, trees: tuple[str, ...]) -> Sandbox:
+    lowers = tuple(store.unit_path(job.units[key].digest) / TREE for key in trees)
+    box = Sandbox(
+        lowers=(*lowers, *job.stack.lowers),
+        folder=folder,
+        binds=(
+            Bind(source=store.units, target=UNITS),
+            Bind(source=store.downloads, target=PACKAGES),
+            *finish.file_binds(job.image.files),
+        ),
+    )
+    sandbox.prepare(box)
+    wanted = corrections(job.stack, [job.facts[key] for key in trees])
+    delta.make_directories(box.upper, wanted, job.stack.directories)
+    return box
+
+
+def _calls(job: Job, real: frozenset[str]) -> tuple[Call, ...]:
+    variables = environment(job.epoch)
+    return (
+        *install_calls(
+            job.locked,
+            Packages(units=job.units, facts=job.facts, real=real),
+            account_calls(job.image.groups, job.image.users, variables),
+            variables,
+        ),
+        *finish.finish_calls(job.image, job.rules, variables),
+    )
+
+
+def _run(
+    job: Job,
+    box: Sandbox,
+    calls: tuple[Call, ...],
+    log: Path,
+    *,
+    stop: Event,
+    on_step: Step,
+) -> None:
+    on_step(calls[0].title if calls else "finish")
+
+    def report(number: int, _result: sandbox.Result) -> None:
+        if number + 1 < len(calls):
+            on_step(calls[number + 1].title)
+
+    results = sandbox.run(box, calls, log=log, stop=stop, on_result=report)
+    if len(results) == len(calls) and all(result.good for result in results):
+        return
+    failed = calls[max(len(results) - 1, 0)]
+    raise BuildError.one(
+        f"{failed.title} failed{_ending(results, failed)}",
+        place=str(job.image.id),
+        remedy=f"the log has it all: {log}",
+    )
+
+
+def _ending(results: tuple[sandbox.Result, ...], call: Call) -> str:
+    if not results or results[-1].good:
+        return ": the sandbox was killed"
+    if results[-1].code is None:
+        return f": not done after {call.timeout:.0f} s"
+    return f" with exit code {results[-1].code}"
+
+
+def _diversions(file: Path | None) -> frozenset[Diversion]:
+    if file is None or not file.is_file():
+        return frozenset()
+    return frozenset(read_diversions(file.read_text()))
+
+
+def _delta(job: Job, store: Store, installed: _Installed) -> tuple[Entry, ...]:
+    """Reduce the upper directory to what is new, and return its entries."""
+    upper = installed.upper
+    trees = tuple(store.unit_path(job.units[key].digest) / TREE for key in installed.trees)
+    changes = scan_upper(upper)
+    below = delta.finder((*trees, *job.stack.lowers))
+    unneeded = delta.redundant(changes, below, job.stack.hidden)
+    delta.drop(upper, unneeded)
+    return delta.clamp_times(upper, [e for e in changes if e.path not in unneeded], job.epoch)
+
+
+def _layers(
+    job: Job, store: Store, installed: _Installed, changes: tuple[Entry, ...]
+) -> tuple[Layer, ...]:
+    """Write the image's own layers: one for its units, one for its delta, none if empty."""
+    layers = []
+    if installed.trees:
+        paths = [store.unit_path(job.units[key].digest) / TREE for key in installed.trees]
+        entries = merge_trees([scan_tree(path) for path in paths])
+        layers.append(
+            write_layer(
+                entries,
+                store.layout,
+                # A layer of units depends on nothing but its units.
+                mtime_limit=max(job.facts[key].epoch for key in installed.trees),
+                units=tuple(sorted(installed.trees)),
+            )
+        )
+    if changes:
+        layers.append(write_layer(changes, store.layout, mtime_limit=job.epoch))
+    return tuple(layers)

@@ -1,0 +1,56 @@
+"""Catalogue folders read as one catalogue, with all their faults at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lamina.catalog.accounts import read_accounts
+from lamina.catalog.distros import choose_distro, read_distros
+from lamina.catalog.entries import read_entries
+from lamina.catalog.files import copy_files
+from lamina.catalog.folder import make_folders
+from lamina.catalog.images import make_images
+from lamina.catalog.relations import Surroundings, relation_faults
+from lamina.catalog.specs import make_specs
+from lamina.errors import CatalogError
+from lamina.model.catalog import Catalog, Distro
+
+
+def load_catalog(
+    folders: Sequence[Path], distro: str, *, architecture: str | None = None
+) -> Catalog:
+    """Return the catalogue in `folders` for `distro`: the first folder, the others laid over it.
+
+    Without `architecture` it is the one that the distribution names first.
+    Raises one `CatalogError` with every fault of every file, and `UsageError` for a distribution
+    or an architecture that the catalogue does not have.
+    """
+    layers = make_folders(folders)
+    distros = read_distros(layers)
+    accounts = read_accounts(layers)
+    entries = read_entries(layers)
+    faults = [*distros.faults, *accounts.faults, *entries.faults]
+    if distro not in distros.by_name:
+        # Perhaps it is there, in a file with a fault.
+        CatalogError.raise_all(faults)
+    chosen = choose_distro(distros, layers, distro, architecture)
+    specs, found = make_specs(entries, chosen)
+    faults.extend(found)
+    surroundings = Surroundings(distro=chosen, distros=distros, accounts=accounts)
+    faults.extend(relation_faults(specs, surroundings))
+    copies, found = copy_files(specs, layers)
+    faults.extend(found)
+    CatalogError.raise_all(faults)
+    return Catalog(distro=chosen, images=make_images(specs, accounts, copies))
+
+
+def load_distro(folders: Sequence[Path], distro: str, *, architecture: str | None = None) -> Distro:
+    """Return the distribution `distro` of the catalogue in `folders`, without reading images.
+
+    Raises as `load_catalog` does.
+    """
+    layers = make_folders(folders)
+    distros = read_distros(layers)
+    CatalogError.raise_all(distros.faults)
+    return choose_distro(distros, layers, distro, architecture)

@@ -1,0 +1,140 @@
+"""What the entries say for one distribution, all changes applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from lamina.catalog.changes import ChangeForm, ListChange, MapChange, ValueChange, called
+from lamina.catalog.distros import pick
+from lamina.catalog.entries import Change, Entries, Entry
+from lamina.catalog.forms import ImageForm
+from lamina.errors import Fault
+from lamina.model.catalog import Distro
+from lamina.model.image import Kind
+from lamina.model.spelling import did_you_mean
+
+_CHANGEABLE = tuple(field.name for field in fields(ChangeForm))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One entry for one distribution; relations to other entries are not followed yet."""
+
+    entry: Entry
+    form: ImageForm  # with all changes
+    kind: Kind
+    packages: tuple[str, ...]
+    repositories: tuple[str, ...]
+    unbuildable: str  # why the distribution cannot have it, by its own entry
+
+    @property
+    def name(self) -> str:
+        """The name of the image."""
+        return self.entry.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specs:
+    """All specs by name."""
+
+    by_name: Mapping[str, Spec]
+    entries: Entries
+
+    def lineage(self, name: str) -> tuple[Spec, ...]:
+        """Return the spec `name` and its ancestors, nearest first, as far as there are any.
+
+        A cycle is gone round once.
+        """
+        lineage: dict[str, Spec] = {}
+        spec = self.by_name.get(name)
+        while spec and spec.name not in lineage:
+            lineage[spec.name] = spec
+            spec = self.by_name.get(spec.form.parent or "")
+        return tuple(lineage.values())
+
+
+def make_specs(entries: Entries, distro: Distro) -> tuple[Specs, tuple[Fault, ...]]:
+    """Return what `entries` say for `distro`, and the faults of their changes."""
+    by_name: dict[str, Spec] = {}
+    faults: list[Fault] = []
+    for name, entry in sorted(entries.by_name.items()):
+        by_name[name] = _spec(entry, distro)
+        faults.extend(_removals(entry, distro))
+    return Specs(by_name=by_name, entries=entries), tuple(faults)
+
+
+def _spec(entry: Entry, distro: Distro) -> Spec:
+    values = _values(entry.form, distro)
+    for change in entry.changes:
+        values |= _changed(values, change, distro)
+    form = replace(entry.form, **values)
+    packages: tuple[str, ...] | None = values["packages"]
+    return Spec(
+        entry=entry,
+        form=form,
+        kind=form.kind or entry.kind,
+        packages=packages or (),
+        repositories=values["repositories"] or (),
+        unbuildable=pick(form.distros, distro) or _unpackaged(entry, packages, distro),
+    )
+
+
+def _values(form: ImageForm, distro: Distro) -> dict[str, Any]:
+    """Return the fields that a change may meet: for one distribution, short forms written out."""
+    values = {name: getattr(form, name) for name in _CHANGEABLE}
+    for name in ("packages", "repositories"):
+        if isinstance(values[name], dict):
+            values[name] = pick(values[name], distro)
+    if form.user and form.user not in form.users:
+        values["users"] = (form.user, *form.users)
+    return values
+
+
+def _changes(change: Change, distro: Distro) -> Iterator[tuple[str, Any]]:
+    """Yield the changes of fields that are meant for `distro`."""
+    for name in _CHANGEABLE:
+        wanted = getattr(change.form, name)
+        if isinstance(wanted, dict):
+            wanted = pick(wanted, distro)
+        if wanted is not None:
+            yield name, wanted
+
+
+def _changed(values: Mapping[str, Any], change: Change, distro: Distro) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, wanted in _changes(change, distro):
+        match wanted:
+            case ListChange():
+                result[name] = wanted.applied(values[name] or ())
+            case MapChange():
+                result[name] = wanted.applied(values[name])
+            case ValueChange():
+                result[name] = wanted.replace
+    return result
+
+
+def _removals(entry: Entry, distro: Distro) -> Iterator[Fault]:
+    """Yield a fault for everything that a change removes but that is not there."""
+    values = _values(entry.form, distro)
+    for change in entry.changes:
+        for name, wanted in _changes(change, distro):
+            if isinstance(wanted, ValueChange):
+                continue
+            items = values[name] or ()
+            for missing in wanted.missing(items):
+                document, path = change.origin.document, (*change.origin.path, name)
+                yield Fault(
+                    document.place_of(missing, *path) or document.place(*path),
+                    f"'{missing}' is to be removed from '{name}', where it is not",
+                    did_you_mean(missing, map(called, items), otherwise="delete it here"),
+                )
+        values |= _changed(values, change, distro)
+
+
+def _unpackaged(entry: Entry, packages: tuple[str, ...] | None, distro: Distro) -> str:
+    written = entry.form.packages
+    if packages is not None or not isinstance(written, dict) or not written:
+        return ""
+    return f"no packages for {distro.name}, only for {', '.join(sorted(written))}"

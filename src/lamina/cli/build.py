@@ -1,0 +1,60 @@
+"""`lamina build`: build what has changed."""
+
+from __future__ import annotations
+
+import click
+
+from lamina import pipeline
+from lamina.cli.command import Command
+from lamina.cli.options import (
+    SELECTION_HELP,
+    WRONG,
+    jobs_option,
+    json_option,
+    selection_argument,
+    settings_options,
+)
+from lamina.cli.outcomes import exit_code, result_values, show_result
+from lamina.cli.output import print_json, progress
+from lamina.settings import Settings
+
+
+@click.command(
+    "build",
+    cls=Command,
+    help=f"""Build what has changed, parents before children, and run the tests of what is built.
+
+Without a lock file, one is made first. A failed image blocks only its descendants: the run goes
+on, and the same command takes it up again, for what is built stays built.
+
+{SELECTION_HELP} Ancestors come by themselves.
+""",
+    examples={
+        "lamina build": "The whole fleet.",
+        "lamina build mariadb-server 'redis*'": "Some images, and what they stand on.",
+        "lamina build nova-base+ --jobs 4": "An image with its descendants, four at a time.",
+        "lamina build --json > result.json": "In silence, with the outcome as JSON.",
+    },
+    exit_codes={
+        0: "everything is built",
+        1: "an image failed",
+        2: f"{WRONG}; or the lock was not made from this catalogue",
+        3: "an image's test failed",
+        4: "a mirror could not be used",
+        130: "interrupted; what was finished stays",
+    },
+)
+@selection_argument
+@jobs_option
+@click.option("--no-test", is_flag=True, help="Do not run the tests of the images that are built.")
+@json_option
+@settings_options
+def command(settings: Settings, terms: tuple[str, ...], *, no_test: bool, as_json: bool) -> int:
+    """Build, and tell what came of it."""
+    with progress(quiet=as_json) as listener:
+        result = pipeline.build(settings, terms, listener=listener, test=not no_test)
+    if as_json:
+        print_json(result_values(result))
+    else:
+        show_result(result, again=" ".join(["lamina build", *terms]))
+    return exit_code(result)

@@ -1,0 +1,116 @@
+"""`lamina lock`: choose every package version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lamina import pipeline
+from lamina.cli.command import Command
+from lamina.cli.options import (
+    SELECTION_HELP,
+    WRONG,
+    json_option,
+    selection_argument,
+    settings_options,
+)
+from lamina.cli.output import print_json, progress
+from lamina.errors import UsageError
+from lamina.model.lock import Lock
+from lamina.pipeline import Relocked
+from lamina.settings import Settings
+
+
+@click.command(
+    "lock",
+    cls=Command,
+    help=f"""Choose every package version for the fleet, and write the lock file.
+
+What is locked already stays as it is: only images that are new or changed in the catalogue are
+solved. --update takes newer versions, of all images or of the selected ones. The distribution's
+own solver chooses.
+
+{SELECTION_HELP}
+""",
+    examples={
+        "lamina lock": "Bring the lock up to the catalogue; the first time, make it.",
+        "lamina lock --update": "Take what the distribution has now: security updates too.",
+        "lamina lock --update openssl-proxy+": "The same for one image and its descendants.",
+        "lamina lock --check": "For continuous integration: does the lock fit the catalogue?",
+    },
+    exit_codes={
+        0: "the lock fits the catalogue",
+        2: f"{WRONG}, or packages that cannot be had together; with --check: the lock does not fit",
+        4: "a mirror could not be used",
+    },
+)
+@selection_argument
+@click.option("--check", is_flag=True, help="Only say whether the lock fits; needs no network.")
+@click.option("--update", is_flag=True, help="Take newer versions, where there are any.")
+@json_option
+@settings_options
+def command(
+    settings: Settings, terms: tuple[str, ...], *, check: bool, update: bool, as_json: bool
+) -> int:
+    """Lock, or check the lock."""
+    if check and update:
+        raise UsageError.one(
+            "--check changes nothing, --update does", place="lamina lock", remedy="give one of them"
+        )
+    if terms and not update:
+        raise UsageError.one(
+            "a selection says what to update",
+            place="lamina lock",
+            remedy=f"`lamina lock --update {' '.join(terms)}`",
+        )
+    catalog = pipeline.load(settings)
+    if check:
+        return _check(settings, pipeline.locked(settings, catalog), as_json=as_json)
+    selected = pipeline.choose(settings, catalog, terms) if update else ()
+    with progress(quiet=as_json) as listener:
+        relocked = pipeline.lock(settings, catalog, update=selected, listener=listener)
+    if as_json:
+        print_json(_values(relocked))
+    else:
+        click.echo(_told(relocked, settings))
+    return 0
+
+
+def _check(settings: Settings, lock: Lock, *, as_json: bool) -> int:
+    if as_json:
+        print_json({"images": len(lock.images), "units": len(lock.units)})
+    else:
+        click.echo(f"{settings.lock}: fits the catalogue, {_counts(lock)}")
+    return 0
+
+
+def _values(relocked: Relocked) -> dict[str, Any]:
+    change = relocked.change
+    return {
+        "images": len(relocked.lock.images),
+        "units": len(relocked.lock.units),
+        "changed": relocked.written,
+        "added": [str(image) for image in change.added] if change else [],
+        "removed": [str(image) for image in change.removed] if change else [],
+        "packages": [
+            {
+                "package": one.package,
+                "old": one.old,
+                "new": one.new,
+                "images": [str(image) for image in one.images],
+                "below": [str(image) for image in one.below],
+            }
+            for one in (change.packages if change else ())
+        ],
+    }
+
+
+def _told(relocked: Relocked, settings: Settings) -> str:
+    lines = [str(relocked.change)] if relocked.change and str(relocked.change) else []
+    state = "written" if relocked.written else "unchanged"
+    return "\n".join([*lines, f"{settings.lock}: {state}, {_counts(relocked.lock)}"])
+
+
+def _counts(lock: Lock) -> str:
+    return f"{len(lock.images)} images, {len(lock.units)} packages"

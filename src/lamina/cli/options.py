@@ -1,0 +1,124 @@
+"""The options and arguments that commands have in common."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from lamina import pipeline
+from lamina.errors import LaminaError
+from lamina.settings import Flags, Surroundings, read_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def settings_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options that every command has; it gets a `Settings` as `settings`."""
+
+    @wraps(function)
+    def command(
+        *,
+        catalogs: tuple[Path, ...],
+        store: Path | None,
+        lock_file: Path | None,
+        distro: str | None,
+        jobs: int | None = None,
+        **others: Any,
+    ) -> int:
+        flags = Flags(catalogs=catalogs, store=store, lock=lock_file, distro=distro, jobs=jobs)
+        return function(settings=read_settings(flags, _surroundings()), **others)
+
+    for option in (
+        click.option("--distro", metavar="NAME", help="The distribution, such as debian-13."),
+        click.option(
+            "--lock",
+            "lock_file",
+            metavar="FILE",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="The lock file; lamina.lock.json by default.",
+        ),
+        click.option(
+            "--store",
+            metavar="DIR",
+            type=_FOLDER,
+            help="The folder of downloads, units and images.",
+        ),
+        click.option(
+            "--catalog",
+            "catalogs",
+            metavar="DIR",
+            multiple=True,
+            type=_FOLDER,
+            help="A catalogue laid over the default one; can be given several times.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _surroundings() -> Surroundings:
+    return Surroundings(
+        environment=os.environ,
+        folder=Path.cwd(),
+        cores=len(os.sched_getaffinity(0)),
+        machine=platform.machine(),
+    )
+
+
+def jobs_option(function: F) -> F:
+    """Give a command that works on several images at a time the option that limits them."""
+    return click.option(
+        "--jobs",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="How many images at a time; as many as there are cores by default.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Give a command `--json`, which it gets as `as_json`."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print JSON, for scripts; its form is stable."
+    )(function)
+
+
+def selection_argument(function: F) -> F:
+    """Give a command the selection of images, which it gets as `terms`."""
+    return click.argument("terms", metavar="[SELECT]...", nargs=-1, shell_complete=_completed)(
+        function
+    )
+
+
+def image_argument(function: F) -> F:
+    """Give a command one image, which it gets as the text `image`."""
+    return click.argument("image", metavar="IMAGE", shell_complete=_completed)(function)
+
+
+def _completed(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the images whose name begins with what is typed already."""
+    given = context.params
+    flags = Flags(catalogs=tuple(given.get("catalogs") or ()), distro=given.get("distro"))
+    try:
+        catalog = pipeline.load(read_settings(flags, _surroundings()))
+    except LaminaError:
+        return []  # a wrong catalogue is no reason to disturb somebody who types
+    names = sorted({image.id.name for image in catalog.images})
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+SELECTION_HELP = (
+    "Images are selected by name, by glob ('ceph-*'), by kind:infra, type:source or family:ceph, "
+    "by @PROFILE of lamina.toml, and with all descendants by a + behind it (nova-base+). "
+    "Without a selection, all images are meant."
+)
+WRONG = "wrong usage, settings or catalogue"

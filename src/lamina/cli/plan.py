@@ -1,0 +1,95 @@
+"""`lamina plan`: what a build would do, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from lamina import pipeline
+from lamina.cli.command import Command
+from lamina.cli.options import (
+    SELECTION_HELP,
+    WRONG,
+    json_option,
+    selection_argument,
+    settings_options,
+)
+from lamina.cli.output import print_json, show_table
+from lamina.console import Table
+from lamina.model.plan import Plan
+from lamina.settings import Settings
+
+_SHOWN = 4  # reasons in a table's cell
+_CHANGES = 2
+
+
+@click.command(
+    "plan",
+    cls=Command,
+    help=f"""Say what a build would do, and why. Needs no network, and changes nothing.
+
+An image that is built only because its parent is may be kept after all, when the parent comes
+out the same.
+
+{SELECTION_HELP}
+""",
+    examples={
+        "lamina plan": "What has changed in the whole fleet.",
+        "lamina plan nova-base+ --json": "The same of one part, with every reason.",
+        "lamina plan --detailed-exitcode": "For a script: is there anything to do?",
+    },
+    exit_codes={
+        0: "the plan is shown; with --detailed-exitcode: nothing is to be built",
+        2: f"{WRONG}; with --detailed-exitcode also: there are changes",
+    },
+)
+@selection_argument
+@click.option(
+    "--detailed-exitcode", "detailed", is_flag=True, help="Exit with 2 when there are changes."
+)
+@json_option
+@settings_options
+def command(settings: Settings, terms: tuple[str, ...], *, detailed: bool, as_json: bool) -> int:
+    """Show the plan."""
+    catalog = pipeline.load(settings)
+    locked = pipeline.locked(settings, catalog)
+    plan = pipeline.plan(settings, catalog, locked, pipeline.choose(settings, catalog, terms))
+    if as_json:
+        print_json(
+            {
+                "steps": [
+                    {
+                        "image": str(step.image),
+                        "action": step.action,
+                        "reasons": list(step.reasons),
+                    }
+                    for step in plan.steps
+                ]
+            }
+        )
+    else:
+        _show(plan)
+    return _CHANGES if detailed and plan.with_action("build") else 0
+
+
+def _show(plan: Plan) -> None:
+    changed = [step for step in plan.steps if step.action != "keep"]
+    if changed:
+        show_table(
+            Table(
+                columns=("image", "action", "reasons"),
+                rows=tuple((str(step.image), step.action, _told(step.reasons)) for step in changed),
+            )
+        )
+    click.echo(
+        f"{len(plan.with_action('build'))} to build, {len(plan.with_action('keep'))} unchanged, "
+        f"{len(plan.with_action('blocked'))} blocked"
+    )
+
+
+def _told(reasons: Sequence[str]) -> str:
+    """Return the reasons as one text; of very many only the first ones."""
+    if len(reasons) <= _SHOWN + 1:
+        return "; ".join(reasons)
+    return "; ".join([*reasons[:_SHOWN], f"and {len(reasons) - _SHOWN} more reasons"])

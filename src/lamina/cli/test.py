@@ -1,0 +1,53 @@
+"""`lamina test`: the images' own tests."""
+
+from __future__ import annotations
+
+import click
+
+from lamina import pipeline
+from lamina.cli.command import Command
+from lamina.cli.options import (
+    SELECTION_HELP,
+    WRONG,
+    jobs_option,
+    json_option,
+    selection_argument,
+    settings_options,
+)
+from lamina.cli.outcomes import exit_code, result_values, show_result
+from lamina.cli.output import print_json, progress
+from lamina.settings import Settings
+
+
+@click.command(
+    "test",
+    cls=Command,
+    help=f"""Run the tests that built images have in the catalogue, each in a throw-away copy of
+its image, without network.
+
+{SELECTION_HELP}
+""",
+    examples={
+        "lamina test": "All tests of the fleet.",
+        "lamina test mariadb-server": "Those of one image.",
+    },
+    exit_codes={
+        0: "every test passed",
+        2: WRONG,
+        3: "an image's test failed",
+        130: "interrupted",
+    },
+)
+@selection_argument
+@jobs_option
+@json_option
+@settings_options
+def command(settings: Settings, terms: tuple[str, ...], *, as_json: bool) -> int:
+    """Test, and tell what came of it."""
+    with progress(quiet=as_json) as listener:
+        result = pipeline.test(settings, terms, listener=listener)
+    if as_json:
+        print_json(result_values(result))
+    else:
+        show_result(result, again=" ".join(["lamina test", *terms]))
+    return exit_code(result)

@@ -1,0 +1,1 @@
+"""Images from units: the sandbox, the overlay, the installation, the delta."""

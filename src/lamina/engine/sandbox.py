@@ -1,0 +1,193 @@
+"""Sandboxes: an image's file system, mounted where nothing but the image can be reached.
+
+A sandbox has mount, process, network, IPC, host name and cgroup namespaces of its own, a private
+/dev, /proc and /tmp, and few capabilities. It ends as a whole, whatever still runs in it, and the
+mount with it, when its last call ends, when a call takes too long, when lamina stops or is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any, Literal
+
+from lamina.errors import BuildError
+
+# capabilities(7): what dpkg and maintainer scripts need to give files to their owners.
+INSTALL_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 18, 29, 31)
+# What container engines give by default, and what network services configure their own
+# namespace with (NET_ADMIN). Neither list can mount, make devices, load modules or trace others.
+SERVICE_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 12, 13, 18, 29, 31)
+
+_PROGRAM = Path(__file__).with_name("sandbox_init.py")
+_MAX_LOWERS = 500  # overlayfs's own limit (OVL_MAX_STACK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bind:
+    """A file or folder of this machine that the sandbox sees below /tmp."""
+
+    source: Path
+    target: str
+    read_only: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A program to run in the sandbox, and what its end must be like.
+
+    `wait`: to its end, and again while `retry` and it is not as expected. `background`: it goes
+    on beside the calls that follow. `foreground`: on the caller's own terminal.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    cwd: str = "/"
+    user: str = ""  # by the image's /etc/passwd; empty: root
+    timeout: float = 3600  # seconds
+    title: str = ""  # for the log
+    stdout: str = ""  # a regular expression that must be found in what it prints
+    exit: int = 0
+    retry: bool = False
+    way: Literal["wait", "background", "foreground"] = "wait"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a call ended."""
+
+    good: bool  # the exit code and the output were as expected
+    code: int | None  # None: it took too long and was killed
+    matches: bool
+    output: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sandbox:
+    """What a sandbox is made of."""
+
+    lowers: tuple[Path, ...]  # topmost first
+    folder: Path  # an empty folder for `upper` and overlayfs's own needs
+    binds: tuple[Bind, ...] = ()
+    capabilities: tuple[int, ...] = INSTALL_CAPABILITIES
+    hostname: str = "localhost"
+    loopback: bool = False
+
+    @property
+    def upper(self) -> Path:
+        """Where everything that the calls changed is afterwards."""
+        return self.folder / "upper"
+
+
+class Stopped(Exception):  # noqa: N818
+    """The sandbox was ended because lamina was asked to stop."""
+
+
+def prepare(sandbox: Sandbox) -> None:
+    """Make the upper directory and what else the mount needs; raise `BuildError` past a limit."""
+    if len(sandbox.lowers) > _MAX_LOWERS:
+        raise BuildError.one(
+            f"the image would stand on {len(sandbox.lowers)} directories, and overlayfs takes "
+            f"{_MAX_LOWERS}",
+            remedy="move packages that several images share into a parent of fewer packages",
+        )
+    for name in ("upper", "work", "root"):
+        (sandbox.folder / name).mkdir(mode=0o755)
+    for number, lower in enumerate(sandbox.lowers):
+        (sandbox.folder / str(number)).symlink_to(lower.absolute())
+
+
+def run(
+    sandbox: Sandbox,
+    calls: Sequence[Call],
+    *,
+    log: Path | None = None,
+    stop: Event | None = None,
+    on_result: Callable[[int, Result], None] = lambda _number, _result: None,
+) -> tuple[Result, ...]:
+    """Run the calls in order in a prepared sandbox; the first that is not good is the last.
+
+    What they print is appended to `log`. Raises `BuildError` where the sandbox cannot be made and
+    `Stopped` once `stop` is set.
+    """
+    foreground = any(call.way == "foreground" for call in calls)
+    log_descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) if log else -1
+    specification, spec_writer = os.pipe()
+    results, result_writer = os.pipe()
+    inherited = [specification, result_writer] + ([log_descriptor] if log else [])
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_PROGRAM), str(specification), str(result_writer)],
+            pass_fds=inherited,
+            stdin=None if foreground else subprocess.DEVNULL,
+            # On a terminal the program must stay in the terminal's session.
+            start_new_session=not foreground,
+        )
+    finally:
+        for descriptor in inherited:
+            os.close(descriptor)
+    try:
+        with os.fdopen(spec_writer, "w") as writer:
+            json.dump(_specification(sandbox, calls, log_descriptor), writer)
+        return _read_results(results, process, stop, on_result)
+    finally:
+        os.close(results)
+        process.kill()
+        process.wait()
+        # overlayfs leaves a folder in here that nobody may enter.
+        shutil.rmtree(sandbox.folder / "work", ignore_errors=True)
+
+
+def _specification(sandbox: Sandbox, calls: Sequence[Call], log: int) -> dict[str, Any]:
+    return {
+        "folder": str(sandbox.folder.absolute()),
+        "lowers": len(sandbox.lowers),
+        "binds": [
+            {"source": str(b.source.absolute()), "target": b.target, "read_only": b.read_only}
+            for b in sandbox.binds
+        ],
+        "capabilities": list(sandbox.capabilities),
+        "hostname": sandbox.hostname,
+        "loopback": sandbox.loopback,
+        "log": log,
+        "calls": [{**asdict(call), "environment": dict(call.environment)} for call in calls],
+    }
+
+
+def _read_results(
+    results: int,
+    process: subprocess.Popen[bytes],
+    stop: Event | None,
+    on_result: Callable[[int, Result], None],
+) -> tuple[Result, ...]:
+    found: list[Result] = []
+    pending = b""
+    while True:
+        if stop is not None and stop.is_set():
+            raise Stopped
+        if not select.select([results], [], [], 0.1)[0]:
+            continue
+        chunk = os.read(results, 1 << 16)
+        if not chunk:
+            process.wait()
+            return tuple(found)
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in lines:
+            raw = json.loads(line)
+            if "error" in raw:
+                raise BuildError.one(
+                    f"the sandbox cannot be made: {raw['error']}",
+                    remedy="lamina needs root, namespaces and overlayfs, on a file system that "
+                    "overlayfs can write to (ext4, xfs, btrfs, tmpfs)",
+                )
+            found.append(Result(**raw))
+            on_result(len(found) - 1, found[-1])

@@ -1,0 +1,26 @@
+"""The lock room: every choice of a fleet's packages, made once and written down."""
+
+from lamina.lock.assembly import installed_units, make_lock
+from lamina.lock.difference import LockChange, PackageChange, check_lock, compare_locks, needed
+from lamina.lock.file import lock_text, read_lock, write_lock
+from lamina.lock.fleet import Source, lock_fleet
+from lamina.lock.request import buildable, catalog_digest, request_digest, used_repositories
+
+__all__ = [
+    "LockChange",
+    "PackageChange",
+    "Source",
+    "buildable",
+    "catalog_digest",
+    "check_lock",
+    "compare_locks",
+    "installed_units",
+    "lock_fleet",
+    "lock_text",
+    "make_lock",
+    "needed",
+    "read_lock",
+    "request_digest",
+    "used_repositories",
+    "write_lock",
+]

@@ -1,0 +1,80 @@
+"""A lock put together from what was solved now and what an earlier lock has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from lamina.backends.deb.solver import Solution
+from lamina.errors import Fault, LockError
+from lamina.lock.request import buildable, catalog_digest, request_digest
+from lamina.model.catalog import Catalog
+from lamina.model.image import Image, ImageId
+from lamina.model.lock import Index, Lock, LockedImage, UnitRef
+
+
+def make_lock(
+    catalog: Catalog,
+    solved: Mapping[ImageId, Solution],
+    indices: Collection[Index],
+    *,
+    previous: Lock | None = None,
+) -> Lock:
+    """Return the lock of all buildable images: as solved, else as they are in `previous`.
+
+    `indices` are those that the solutions were made from. The lock names each index that any of
+    its choices was made from: as long as an image is kept from `previous`, its indices stay.
+    Raises `LockError` when a file that a kept image uses was rebuilt under the same version, and
+    `KeyError` for an image that is in neither.
+    """
+    known = previous.by_id() if previous else {}
+    images = tuple(
+        _locked(image, solved[image.id], catalog) if image.id in solved else known[image.id]
+        for image in buildable(catalog)
+    )
+    units = dict(previous.units) if previous else {}
+    units |= {unit.key: unit for solution in solved.values() for unit in solution.units}
+    kept = [image for image in images if image.id not in solved]
+    LockError.raise_all(
+        [fault for image in kept if previous for fault in _rebuilt(image, previous, units)]
+    )
+    used = {*indices, *(previous.indices if previous and kept else ())}
+    return Lock(
+        distro=catalog.distro.name,
+        architecture=catalog.distro.architecture,
+        catalog=catalog_digest(catalog),
+        indices=tuple(sorted(used)),
+        units={key: units[key] for key in sorted({key for image in images for key in image.units})},
+        images=images,
+    )
+
+
+def installed_units(
+    image: ImageId, images: Mapping[ImageId, LockedImage], units: Mapping[str, UnitRef]
+) -> tuple[UnitRef, ...]:
+    """Return every unit in an image, its ancestors' included, sorted."""
+    found: list[UnitRef] = []
+    here: ImageId | None = image
+    while here is not None:
+        locked = images[here]
+        found += (units[key] for key in locked.units)
+        here = locked.parent
+    return tuple(sorted(found))
+
+
+def _rebuilt(image: LockedImage, previous: Lock, units: Mapping[str, UnitRef]) -> Iterator[Fault]:
+    """Yield a fault for each unit of a kept image that is now the name of another file."""
+    for unit in previous.units_of(image):
+        if units[unit.key].digest != unit.digest:
+            message = f"the repository has another file for {unit.key} than the lock"
+            yield Fault(str(image.id), message, f"lamina lock --update {image.id}")
+
+
+def _locked(image: Image, solution: Solution, catalog: Catalog) -> LockedImage:
+    return LockedImage(
+        id=image.id,
+        parent=image.parent,
+        request=request_digest(image, catalog.distro),
+        packages=tuple(sorted(image.packages)),
+        bootstrap=solution.bootstrap,
+        calls=solution.calls,
+    )

@@ -1,0 +1,138 @@
+"""Everything that can be wrong with a lock file whose keys and types are right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from lamina.lock.entry import FileEntry, ImageEntry, UnitEntry
+from lamina.lock.position import Finding
+from lamina.model.digest import Digest
+from lamina.model.spelling import did_you_mean
+
+_WORDS = {
+    # A unit's key names files: nothing in it may lead out of a folder.
+    "name": re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*"),
+    "version": re.compile(r"[A-Za-z0-9][A-Za-z0-9.+:~-]*"),
+    "architecture": re.compile(r"[a-z0-9][a-z0-9-]*"),
+    "repository": re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*"),
+}
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?|[a-z0-9.-]+:\d+)/", re.IGNORECASE)
+_RELATIVE = "write it relative to the repository's root: pool/main/..."
+
+Keys = tuple[int | str, ...]
+
+
+def findings_in(file: FileEntry) -> list[Finding]:
+    """Return every fault of the content."""
+    return [*_in_indices(file), *_in_units(file), *_in_parents(file.images), *_in_images(file)]
+
+
+def _in_indices(file: FileEntry) -> Iterator[Finding]:
+    yield from _digest(("catalog",), file.catalog)
+    for number, entry in enumerate(file.indices):
+        keys: Keys = ("indices", number)
+        yield from _digest((*keys, "digest"), entry.digest)
+        if not _DATE.fullmatch(entry.date):
+            message = f"'{entry.date}' is not a date like 2025-08-09T10:11:12Z"
+            yield Finding(keys=(*keys, "date"), message=message)
+
+
+def _in_units(file: FileEntry) -> Iterator[Finding]:
+    yield from _repeated("units", [entry.key for entry in file.units])
+    for number, entry in enumerate(file.units):
+        yield from _in_unit(("units", number), entry)
+
+
+def _in_unit(keys: Keys, entry: UnitEntry) -> Iterator[Finding]:
+    yield from _digest((*keys, "digest"), entry.digest)
+    for name, pattern in _WORDS.items():
+        value = getattr(entry, name)
+        if not pattern.fullmatch(value):
+            yield Finding(keys=(*keys, name), message=f"'{value}' cannot be a package's {name}")
+    if entry.size <= 0:
+        yield Finding(keys=(*keys, "size"), message=f"{entry.size} is not the size of a file")
+    if fault := _path_fault(entry.path):
+        message = f"the path '{entry.path}' {fault}"
+        yield Finding(keys=(*keys, "path"), message=message, remedy=_RELATIVE)
+
+
+def _path_fault(path: str) -> str:
+    if "://" in path or _HOST.match(path):
+        return "names a host"
+    if path.startswith("/"):
+        return "is absolute"
+    if ".." in path.split("/"):
+        return "leads out of the repository"
+    if not path or path.endswith("/") or not path.isprintable():
+        return "is not the path of a file"
+    return ""
+
+
+def _in_parents(images: Sequence[ImageEntry]) -> Iterator[Finding]:
+    yield from _repeated("images", [entry.id for entry in images])
+    names = {entry.id for entry in images}
+    seen: set[str] = set()
+    for number, entry in enumerate(images):
+        keys: Keys = ("images", number, "parent")
+        if entry.parent is not None and entry.parent not in names:
+            message = f"the parent '{entry.parent}' of {entry.id} is no image of the lock"
+            yield Finding(keys=keys, message=message, remedy=did_you_mean(entry.parent, names))
+        elif entry.parent is not None and entry.parent not in seen:
+            message = f"{entry.id} stands before its parent '{entry.parent}'"
+            yield Finding(keys=keys, message=message, remedy="parents come first")
+        seen.add(entry.id)
+
+
+def _in_images(file: FileEntry) -> Iterator[Finding]:
+    known = {entry.key for entry in file.units}
+    for number, entry in enumerate(file.images):
+        keys: Keys = ("images", number)
+        yield from _digest((*keys, "request"), entry.request)
+        if entry.bootstrap and entry.parent is not None:
+            message = f"{entry.id} has a parent and a bootstrap: only an image without parent may"
+            yield Finding(keys=(*keys, "bootstrap"), message=message)
+        for place, unit in _named_units(keys, entry):
+            if unit not in known:
+                message = f"{entry.id} has the unit '{unit}', which the lock does not describe"
+                yield Finding(keys=place, message=message, remedy=did_you_mean(unit, known))
+        yield from _in_calls(keys, entry)
+
+
+def _in_calls(keys: Keys, entry: ImageEntry) -> Iterator[Finding]:
+    unpacked = set(entry.bootstrap)
+    for number, call in enumerate(entry.calls):
+        for position, unit in enumerate(call.units):
+            place = (*keys, "calls", number, "units", position)
+            if call.action == "unpack" and unit in unpacked:
+                message = f"{entry.id} unpacks '{unit}' a second time"
+                yield Finding(keys=place, message=message)
+            elif call.action == "unpack":
+                unpacked.add(unit)
+            elif unit not in unpacked:
+                message = f"{entry.id} configures '{unit}' before it is unpacked"
+                yield Finding(keys=place, message=message)
+
+
+def _named_units(keys: Keys, entry: ImageEntry) -> Iterator[tuple[Keys, str]]:
+    for number, unit in enumerate(entry.bootstrap):
+        yield (*keys, "bootstrap", number), unit
+    for number, call in enumerate(entry.calls):
+        for position, unit in enumerate(call.units):
+            yield (*keys, "calls", number, "units", position), unit
+
+
+def _repeated(name: str, values: Sequence[str]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for number, value in enumerate(values):
+        if value in seen:
+            yield Finding(keys=(name, number), message=f"'{value}' is listed twice")
+        seen.add(value)
+
+
+def _digest(keys: Keys, text: str) -> Iterator[Finding]:
+    try:
+        Digest.parse(text)
+    except ValueError:
+        yield Finding(keys=keys, message=f"'{text}' is not a sha256 digest")

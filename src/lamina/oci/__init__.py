@@ -1,0 +1,1 @@
+"""OCI images: trees of files, layers, configurations, and image layouts on disk."""
