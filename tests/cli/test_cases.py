@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from tests.cli.conftest import Lamina
 
 CASES = Path(__file__).parents[1] / "cases" / "cli"

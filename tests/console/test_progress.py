@@ -109,7 +109,7 @@ def test_the_live_view_has_a_line_for_each_running_image_and_a_counter() -> None
         board = advanced(board, event, 100.0)
 
     assert [" ".join(line.split()) for line in live_lines(board, 102.5)] == [
-        "cron configure 2.5 s of 8.0 s",
+        "cron 2.5 s of 8.0 s configure",
         "downloaded 1.5 MB of 20.0 MB, unpacked 3 of 9 packages",
         "0 built, 1 unchanged, 0 failed, 2 waiting, about 20 s left",
     ]

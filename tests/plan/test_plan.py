@@ -7,15 +7,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from lamina.errors import LockError
-from lamina.model.built import Built
-from lamina.model.catalog import Catalog, PathRule
-from lamina.model.digest import Digest
-from lamina.model.image import FileCopy, Image, ImageId, Runtime, User
-from lamina.model.lock import DpkgCall, Lock
-from lamina.model.plan import Plan
-from lamina.plan import make_plan
 from tests.plan.fleets import (
     DISTRO,
     a_build,
@@ -25,6 +16,15 @@ from tests.plan.fleets import (
     an_image,
     with_image,
 )
+
+from lamina.errors import LockError
+from lamina.model.built import Built
+from lamina.model.catalog import Catalog, PathRule
+from lamina.model.digest import Digest
+from lamina.model.image import FileCopy, Image, ImageId, Runtime, User
+from lamina.model.lock import DpkgCall, Lock
+from lamina.model.plan import Plan
+from lamina.plan import make_plan
 
 BASE, CRON, MARIADB = ImageId("base"), ImageId("cron"), ImageId("mariadb")
 PACKAGES = {

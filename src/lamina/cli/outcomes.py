@@ -15,7 +15,6 @@ from lamina.errors import BuildError, ImageTestError
 from lamina.model.event import ImageDone, Outcome
 from lamina.model.image import ImageId
 
-
 _ORDER: tuple[Outcome, ...] = (
     "built",
     "tested",

@@ -69,6 +69,8 @@ def command(settings: Settings, terms: tuple[str, ...], *, detailed: bool, as_js
             }
         )
     else:
+        for fault in pipeline.current(settings).faults:
+            click.echo(str(fault), err=True)  # why an image that was built is planned as new
         _show(plan)
     return _CHANGES if detailed and plan.with_action("build") else 0
 

@@ -124,7 +124,8 @@ def _counter(board: Board, now: float) -> str:
 def _running(image: ImageId, running: Running, width: int, now: float) -> str:
     expected = f" of {time_text(running.expected)}" if running.expected else ""
     spent = f"{time_text(now - running.begun)}{expected}"
-    return f"  {image!s:{width}}  {running.step:20}  {spent}"
+    # The step last: it may be longer than the line.
+    return f"  {image!s:{width}}  {spent:16}  {running.step}".rstrip()
 
 
 def _lines(event: Event, board: Board) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ import fcntl
 import json
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -39,9 +40,12 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVA
 )  # fmt: skip
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
-LAST_CAPABILITY = 40
+CAPABILITIES = 64  # bits in a set of them; the kernel knows fewer
 CAPABILITY_VERSION_3 = 0x20080522
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+SYS_SECCOMP = {"x86_64": 317, "aarch64": 277}
+SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1, 4
+FIONREAD = 0x541B
 
 MASKED = ("kcore", "keys", "timer_list", "latency_stats", "sched_debug", "acpi", "scsi", "kmsg")
 READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs")
@@ -79,6 +83,14 @@ def mount(
     check(LIBC.mount(*encoded, ctypes.c_ulong(flags), data), f"mount {kind or ''} on {target}")
 
 
+def mount_point(root: str, name: str) -> str:
+    """Return the path of a directory of the image, which must be one: a link leads elsewhere."""
+    path = f"{root}/{name}"
+    if not os.path.isdir(path) or os.path.islink(path):
+        raise OSError(errno.ENOTDIR, f"/{name} of the image is no directory")
+    return path
+
+
 def mount_overlay(spec: Json) -> None:
     """Mount the image's file system on the folder's `root`."""
     # Numbered links keep the options within the one page that mount(2) takes: 500 lower
@@ -92,7 +104,7 @@ def mount_overlay(spec: Json) -> None:
 
 def make_devices(root: str) -> None:
     """Mount a private /dev with nothing in it that leads to a device of the host."""
-    dev = f"{root}/dev"
+    dev = mount_point(root, "dev")
     mount("tmpfs", dev, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k")
     os.umask(0)
     for name, (major, minor) in DEVICES.items():
@@ -108,7 +120,7 @@ def make_devices(root: str) -> None:
 
 def make_proc(root: str) -> None:
     """Mount a /proc of the new process namespace, its doors to the kernel shut."""
-    proc = f"{root}/proc"
+    proc = mount_point(root, "proc")
     mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     for name in READ_ONLY:
         path = f"{proc}/{name}"
@@ -125,6 +137,7 @@ def make_proc(root: str) -> None:
 
 def make_binds(root: str, binds: list[Json]) -> None:
     """Bind the files and folders that the calls need; below /tmp, so that nothing is left."""
+    mount("tmpfs", mount_point(root, "tmp"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
     for bind in binds:
         target = f"{root}{bind['target']}"
         if os.path.isdir(bind["source"]):
@@ -133,9 +146,8 @@ def make_binds(root: str, binds: list[Json]) -> None:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             open(target, "ab").close()
         mount(bind["source"], target, None, MS_BIND)
-        if bind["read_only"]:
-            flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV
-            mount(None, target, None, flags)
+        flags = MS_BIND | MS_REMOUNT | MS_NOSUID | MS_NODEV
+        mount(None, target, None, flags | (MS_RDONLY if bind["read_only"] else 0))
 
 
 def enter(root: str) -> None:
@@ -154,12 +166,23 @@ def raise_loopback() -> None:
         fcntl.ioctl(probe, 0x8914, request)  # SIOCSIFFLAGS
 
 
+def refuse_system_calls(program: bytes) -> None:
+    """Put a filter of system calls over this process and all that it starts."""
+    instructions = ctypes.create_string_buffer(program, len(program))
+    head = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
+    number = SYS_SECCOMP[os.uname().machine]
+    flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW  # else older kernels make the processes slower
+    check(LIBC.syscall(number, SECCOMP_SET_MODE_FILTER, flags, head), "seccomp")
+
+
 def keep_capabilities(kept: list[int]) -> None:
     """Give up every capability but those numbered in `kept`, for good."""
-    for number in range(LAST_CAPABILITY + 1):
-        # A capability that this kernel does not know cannot be dropped, nor used.
-        if number not in kept and LIBC.prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0:
-            break
+    for number in range(CAPABILITIES):
+        if number in kept or LIBC.prctl(PR_CAPBSET_DROP, number, 0, 0, 0) == 0:
+            continue
+        # One that this kernel does not know cannot be dropped, nor used.
+        if ctypes.get_errno() != errno.EINVAL:
+            check(-1, f"drop capability {number}")
     mask = sum(1 << number for number in kept)
     header = struct.pack("II", CAPABILITY_VERSION_3, 0)
     low, high = mask & 0xFFFFFFFF, mask >> 32
@@ -167,21 +190,31 @@ def keep_capabilities(kept: list[int]) -> None:
     check(LIBC.capset(header, data), "capset")
 
 
-def identity(user: str) -> tuple[int, int, list[int], str]:
-    """Return uid, gid, all group ids and home of `user`, by the image's own passwd and group."""
-    with open("/etc/passwd", encoding="utf-8", errors="replace") as lines:
-        accounts = [line.rstrip("\n").split(":") for line in lines]
-    found = [a for a in accounts if len(a) > 6 and user in (a[0], a[2])]
-    if not found:
-        raise OSError(f"the image has no user {user}")
+def identity(user: str) -> tuple[int, int, list[int], str] | None:
+    """Return uid, gid, all group ids and home of `user`, by the image's own passwd and group.
+
+    None where the image has no such user.
+    """
+    found = [a for a in accounts("/etc/passwd", 7) if user in (a[0], a[2])]
+    if not found or not (found[0][2].isdecimal() and found[0][3].isdecimal()):
+        return None
     name, uid, gid, home = found[0][0], int(found[0][2]), int(found[0][3]), found[0][5]
-    groups = {gid}
-    with contextlib.suppress(FileNotFoundError), open("/etc/group", encoding="utf-8") as lines:
-        for line in lines:
-            fields = line.rstrip("\n").split(":")
-            if len(fields) > 3 and name in fields[3].split(","):
-                groups.add(int(fields[2]))
-    return uid, gid, sorted(groups), home
+    further = {
+        int(group[2])
+        for group in accounts("/etc/group", 4)
+        if name in group[3].split(",") and group[2].isdecimal()
+    }
+    return uid, gid, sorted({gid, *further}), home
+
+
+def accounts(path: str, fields: int) -> list[list[str]]:
+    """Return the lines of a file of users or groups that have as many fields."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as lines:
+            split = [line.rstrip("\n").split(":") for line in lines]
+    except OSError:
+        return []
+    return [line for line in split if len(line) == fields]
 
 
 def execute(argv: list[str], environment: dict[str, str]) -> NoReturn:
@@ -201,7 +234,6 @@ def execute(argv: list[str], environment: dict[str, str]) -> NoReturn:
 
 def start(call: Json, output: int, *, inherit: bool) -> int:
     """Start a call's program and return its process id."""
-    who = identity(call["user"]) if call["user"] else None
     pid = os.fork()
     if pid:
         return pid
@@ -213,21 +245,29 @@ def start(call: Json, output: int, *, inherit: bool) -> int:
             os.dup2(output, 1)
             os.dup2(output, 2)
         environment = dict(call["environment"])
-        if who:
+        if who := identity(call["user"]) if call["user"] else None:
             uid, gid, groups, home = who
             environment.setdefault("HOME", home)
             os.setgroups(groups)
             os.setresgid(gid, gid, gid)
             os.setresuid(uid, uid, uid)
         os.chdir(call["cwd"])
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # What lamina was started with must not show.
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         execute(call["argv"], environment)
-    except OSError as error:
-        text = f"{call['argv'][0]}: {error.strerror or error}\n"
-        os.write(2, text.encode(errors="replace"))
-    os._exit(127)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        write(2, f"{call['argv'][0]}: {why}\n".encode(errors="replace"))
+    finally:
+        os._exit(127)
+
+
+def write(descriptor: int, content: bytes) -> None:
+    """Write all of `content`."""
+    while content:
+        content = content[os.write(descriptor, content) :]
 
 
 class Reaper:
@@ -237,49 +277,62 @@ class Reaper:
         """Copy what the processes print to the descriptor `log`."""
         self.log = log
         self.ended: dict[int, int] = {}
+        # A process that ends makes a byte come through this pipe.
+        self.bell, ringer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(ringer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
 
-    def reap(self) -> None:
-        """Take the status of every process that has ended."""
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-                if pid == 0:
-                    return
-                self.ended[pid] = os.waitstatus_to_exitcode(status)
+    def title(self, call: Json) -> None:
+        """Write the title of a call into the log."""
+        if self.log >= 0 and call["title"]:
+            write(self.log, f"## {call['title']}\n".encode(errors="replace"))
 
-    def drain(self, pipe: int, seconds: float) -> bytes:
-        """Copy what comes through `pipe` within `seconds` to the log and return it."""
-        ready, _, _ = select.select([pipe], [], [], seconds)
-        if not ready:
-            return b""
-        chunk = os.read(pipe, 1 << 16)
+    def note(self, content: bytes) -> None:
+        """Write what was printed into the log."""
         if self.log >= 0:
-            os.write(self.log, chunk)
-        return chunk
+            write(self.log, content)
+
+    def wait(self, pipes: list[int], seconds: float) -> list[int]:
+        """Wait for a process to end or for one of `pipes`, which are returned, to have something."""
+        ready, _, _ = select.select([self.bell, *pipes], [], [], max(seconds, 0.0))
+        if self.bell in ready:
+            os.read(self.bell, 1 << 16)
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                self.ended[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+        return [pipe for pipe in pipes if pipe in ready]
 
     def follow(self, pid: int, pipe: int, deadline: float) -> tuple[int | None, bytes]:
         """Wait for `pid` until `deadline`; return its exit code, or None, and its output."""
         output = bytearray()
-        while True:
-            chunk = self.drain(pipe, 0.02)
-            if len(output) < OUTPUT_LIMIT:
-                output += chunk
-            self.reap()
-            if pid in self.ended:
-                while chunk := self.drain(pipe, 0):
-                    output += chunk if len(output) < OUTPUT_LIMIT else b""
-                return self.ended.pop(pid), bytes(output)
-            if time.monotonic() > deadline:
+        pipes = [pipe]
+        while pid not in self.ended:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(pid, signal.SIGKILL)
                 return None, bytes(output)
+            if self.wait(pipes, left) and not self.copy(pipe, output, 1 << 16):
+                pipes = []  # it was closed, by a program that goes on
+        # What is there by now; what daemons go on to print has no end.
+        left_over = struct.unpack("i", fcntl.ioctl(pipe, FIONREAD, bytes(4)))[0]
+        while left_over > 0:
+            left_over -= self.copy(pipe, output, left_over)
+        return self.ended.pop(pid), bytes(output)
+
+    def copy(self, pipe: int, output: bytearray, size: int) -> int:
+        """Copy up to `size` bytes from `pipe` to the log and to `output`; return how many."""
+        chunk = os.read(pipe, size)
+        self.note(chunk)
+        output += chunk[: OUTPUT_LIMIT - len(output)]
+        return len(chunk)
 
 
 def run(call: Json, reaper: Reaper) -> Json:
     """Run one call to its end, again and again where it says so; return its result."""
     began = time.monotonic()
     deadline = began + call["timeout"]
-    expected = re.compile(call["stdout"])
+    expected = re.compile(call["stdout"], re.MULTILINE)
     while True:
         pipe, output = os.pipe()
         pid = start(call, output, inherit=False)
@@ -303,8 +356,7 @@ def run_in_background(call: Json, reaper: Reaper) -> Json:
     if os.fork() == 0:
         os.close(output)
         while chunk := os.read(pipe, 1 << 16):
-            if reaper.log >= 0:
-                os.write(reaper.log, chunk)
+            reaper.note(chunk)
         os._exit(0)
     os.close(pipe)
     start(call, output, inherit=False)
@@ -317,11 +369,17 @@ def run_in_foreground(call: Json, reaper: Reaper) -> Json:
     began = time.monotonic()
     pid = start(call, 1, inherit=True)
     while pid not in reaper.ended:
-        reaper.reap()
-        time.sleep(0.01)
+        reaper.wait([], call["timeout"])
     code = reaper.ended[pid]
     seconds = round(time.monotonic() - began, 3)
     return {"code": code, "output": "", "matches": True, "good": code == 0, "seconds": seconds}
+
+
+def refuse(call: Json, reaper: Reaper) -> Json:
+    """Return the result of a call whose user the image does not have."""
+    text = f"{call['argv'][0]}: the image has no user {call['user']}\n"
+    reaper.note(text.encode(errors="replace"))
+    return {"code": 127, "output": text, "matches": False, "good": False, "seconds": 0.0}
 
 
 def first_process(spec: Json, results: int) -> None:
@@ -332,7 +390,6 @@ def first_process(spec: Json, results: int) -> None:
     root = f"{spec['folder']}/root"
     make_devices(root)
     make_proc(root)
-    mount("tmpfs", f"{root}/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
     make_binds(root, spec["binds"])
     enter(root)
     # From here on a module would be looked for in the image.
@@ -340,6 +397,9 @@ def first_process(spec: Json, results: int) -> None:
     socket.sethostname(spec["hostname"])
     if spec["loopback"]:
         raise_loopback()
+    # One byte: neither a file in the image nor a program of the host is given memory images.
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+    refuse_system_calls(bytes.fromhex(spec["filter"]))
     keep_capabilities(spec["capabilities"])
     # Otherwise what runs here could look into this process and at what it has open.
     LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -347,12 +407,23 @@ def first_process(spec: Json, results: int) -> None:
     reaper = Reaper(spec["log"])
     ways = {"wait": run, "background": run_in_background, "foreground": run_in_foreground}
     for call in spec["calls"]:
-        if reaper.log >= 0 and call["title"]:
-            os.write(reaper.log, f"## {call['title']}\n".encode())
-        result = ways[call["way"]](call, reaper)
-        os.write(results, json.dumps(result).encode() + b"\n")
+        reaper.title(call)
+        known = not call["user"] or identity(call["user"]) is not None
+        result = ways[call["way"]](call, reaper) if known else refuse(call, reaper)
+        write(results, json.dumps(result).encode() + b"\n")
         if not result["good"]:
             return
+
+
+def wait_for(first: int, results: int) -> None:
+    """Wait for the first process; end it as soon as nobody reads the results any more."""
+    poll = select.poll()
+    poll.register(os.pidfd_open(first), select.POLLIN)
+    poll.register(results, 0)  # an error is told without being asked for
+    poll.poll()
+    # The end of the first process is the end of all: it comes after that of the others.
+    os.kill(first, signal.SIGKILL)
+    os.waitpid(first, 0)
 
 
 def main() -> None:
@@ -360,22 +431,27 @@ def main() -> None:
     source, results = int(sys.argv[1]), int(sys.argv[2])
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     with os.fdopen(source) as file:
-        spec = json.load(file)
+        text = file.read()
+    if not text:
+        return  # lamina has ended meanwhile
+    spec = json.loads(text)
+    # The programs must not get hold of these.
+    for descriptor in {results, spec["log"]} - {-1}:
+        os.set_inheritable(descriptor, False)
     # On a terminal the interrupt is for the program in the sandbox, not for what holds it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
     try:
         check(LIBC.unshare(namespaces | CLONE_NEWNET), "unshare")
         pid = os.fork()
-        if pid == 0:
-            try:
-                first_process(spec, results)
-            except OSError as error:
-                os.write(results, json.dumps({"error": str(error)}).encode() + b"\n")
-            os._exit(0)
-        os.waitpid(pid, 0)
-    except OSError as error:
-        os.write(results, json.dumps({"error": str(error)}).encode() + b"\n")
+        if pid:
+            wait_for(pid, results)
+            return
+        first_process(spec, results)
+    except Exception as error:
+        with contextlib.suppress(BrokenPipeError):
+            write(results, json.dumps({"error": str(error)}).encode() + b"\n")
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -8,81 +8,27 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
-import tarfile
+import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO
 
-from debian.arfile import ArError, ArFile
-
+from lamina.backends.deb.tarball import Readable, padded, read_entries
 from lamina.errors import BuildError
 
-CHUNK = 1 << 20
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 # A control tarball holds scripts and lists; the largest of Debian 13 is under 5 MB.
 CONTROL_LIMIT = 64 << 20
 
-
-class Readable(Protocol):
-    """A source of bytes, read in order."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next `size` bytes, fewer only at the end."""
-
-
-class Decompressor(Protocol):
-    """What `lzma` and `zlib` share."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether the end of the stream was reached."""
-
-    @property
-    def unused_data(self) -> bytes:
-        """What followed the end of the stream."""
-
-    def decompress(self, data: bytes, /) -> bytes:
-        """Return what `data` decompresses to."""
-
-
-class Decompressed:
-    """The decompressed bytes of a file, read in order."""
-
-    def __init__(self, source: Readable, decompressor: Decompressor | None) -> None:
-        """Read from `source`; without a decompressor its bytes come as they are."""
-        self._source = source
-        self._decompressor = decompressor
-        self._buffer = b""
-        self._offset = 0
-
-    def read(self, size: int) -> bytes:
-        """Return the next `size` bytes, fewer only at the end."""
-        if self._offset + size <= len(self._buffer):
-            chunk = self._buffer[self._offset : self._offset + size]
-            self._offset += size
-            return chunk
-        parts = [self._buffer[self._offset :]]
-        missing = size - len(parts[0])
-        self._buffer, self._offset = b"", 0
-        while missing > 0:
-            block = self._next()
-            if not block:
-                break
-            parts.append(block[:missing])
-            self._buffer, self._offset = block, min(missing, len(block))
-            missing -= len(parts[-1])
-        return b"".join(parts)
-
-    def _next(self) -> bytes:
-        while True:
-            compressed = self._source.read(CHUNK)
-            if not compressed or self._decompressor is None:
-                return compressed
-            if self._decompressor.eof:
-                return b""
-            if block := self._decompressor.decompress(compressed):
-                return block
+_MAGIC = b"!<arch>\n"
+_HEADER = 60  # bytes before each member
+_FEW = 64  # members; dpkg-deb writes three
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,82 +42,138 @@ class Control:
     @property
     def conffiles(self) -> tuple[str, ...]:
         """The paths of the configuration files that are part of the package, absolute."""
-        lines = self.files.get("conffiles", b"").decode().splitlines()
+        lines = (line.strip() for line in self.files.get("conffiles", b"").split(b"\n"))
         # A line may start with a flag, as in `remove-on-upgrade /etc/x`: no file of the package.
-        return tuple(line.strip() for line in lines if line.startswith("/"))
+        return tuple(os.fsdecode(line) for line in lines if line.startswith(b"/"))
+
+
+@contextmanager
+def faults_of(place: str) -> Iterator[None]:
+    """Turn what a damaged or hostile package raises into a `BuildError` that names `place`."""
+    try:
+        yield
+    except (ValueError, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
+        raise BuildError.one(
+            f"the package cannot be unpacked: {error}",
+            place=place,
+            remedy="take the package from its repository again, or rebuild it with dpkg-deb",
+        ) from error
 
 
 class Package:
-    """An open package file."""
+    """An open package file; a context manager that closes it.
+
+    Its methods raise what `faults_of` turns into an error.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Read the list of members; raise `BuildError` where the file is no binary package."""
-        self.path = path
+        """Read the list of members; raise `ValueError` where the file is no binary package."""
+        self._file = path.open("rb")
         try:
-            self._archive = ArFile(str(path))
-        except (ArError, OSError, ValueError) as error:
-            raise self._broken(str(error)) from error
+            self._members = tuple(_read_members(self._file))
+            first = next(iter(self._members), None)
+            if first is None or first.name != "debian-binary" or first.read(2) != b"2.":
+                raise ValueError("it is no binary package of the format 2")
+        except ValueError:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Package:
+        """Return the package."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self._file.close()
 
     def control(self) -> Control:
         """Return the control tarball."""
-        member, content = self._member("control.tar")
-        try:
-            with tarfile.open(fileobj=io.BytesIO(_expanded(member, content))) as tar:
-                files = {
-                    info.name.removeprefix("./"): extracted.read()
-                    for info in tar
-                    if info.isfile() and (extracted := tar.extractfile(info))
-                }
-        except (tarfile.TarError, lzma.LZMAError, OSError, EOFError, ValueError) as error:
-            raise self._broken(f"{member}: {error}") from error
-        return Control(member=member, content=content, files=files)
+        member = self._member("control.tar")
+        content = io.BufferedReader(member).read(CONTROL_LIMIT + 1)
+        expanded = _expanded(member.name, io.BytesIO(content)).read(CONTROL_LIMIT + 1)
+        if max(len(content), len(expanded)) > CONTROL_LIMIT:
+            raise ValueError(f"{member.name} is larger than {CONTROL_LIMIT >> 20} MB")
+        source = io.BytesIO(expanded)
+        files: dict[str, bytes] = {}
+        for entry in read_entries(source):
+            name = entry.name.removeprefix("./")
+            if entry.type == b"0":
+                if name in files:
+                    raise ValueError(f"{name} comes twice in {member.name}")
+                files[name] = source.read(padded(entry.size))[: entry.size]
+        return Control(member=member.name, content=content, files=files)
 
-    def data(self) -> Decompressed:
+    def data(self) -> Readable:
         """Return the data tarball, decompressed as it is read."""
-        for member in self._archive.getmembers():
-            if member.name.startswith("data.tar"):
-                member.seek(0)
-                return Decompressed(member, _decompressor(member.name, self.path))
-        raise self._broken("no data.tar in it")
+        member = self._member("data.tar")
+        return _expanded(member.name, io.BufferedReader(member))
 
-    def _member(self, stem: str) -> tuple[str, bytes]:
-        for member in self._archive.getmembers():
+    def _member(self, stem: str) -> _Member:
+        for member in self._members:
             if member.name.startswith(stem):
-                if member.size > CONTROL_LIMIT:
-                    raise self._broken(f"{member.name} has {member.size} bytes")
-                member.seek(0)
-                return member.name, member.read()
-        raise self._broken(f"no {stem} in it")
-
-    def _broken(self, why: str) -> Exception:
-        return BuildError.one(
-            f"not a binary package: {why}",
-            place=self.path.name,
-            remedy="take the package from a Debian repository, or rebuild it with dpkg-deb",
-        )
+                return member
+        raise ValueError(f"there is no {stem} in it")
 
 
-def _decompressor(member: str, path: Path) -> Decompressor | None:
-    match member.rpartition(".tar")[2]:
+class _Member(io.RawIOBase):
+    """One member of the archive, read in order."""
+
+    def __init__(self, file: BinaryIO, name: str, start: int, size: int) -> None:
+        super().__init__()
+        self.name = name
+        self._file = file
+        self._at = start
+        self._end = start + size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        self._file.seek(self._at)
+        chunk = self._file.read(min(len(view), self._end - self._at))
+        view[: len(chunk)] = chunk
+        self._at += len(chunk)
+        return len(chunk)
+
+
+def _read_members(file: BinaryIO) -> Iterator[_Member]:
+    """Yield the members; the sizes are checked against the file's own, and so never lead back."""
+    end = os.fstat(file.fileno()).st_size
+    if file.read(len(_MAGIC)) != _MAGIC:
+        raise ValueError("it is no ar archive")
+    start = len(_MAGIC)
+    for _ in range(_FEW):
+        file.seek(start)
+        header = file.read(_HEADER)
+        if not header:
+            return
+        size = header[48:58].rstrip(b" ")
+        if len(header) < _HEADER or header[58:] != b"`\n" or not size.isdigit():
+            raise ValueError("a header of the ar archive is damaged")
+        start += _HEADER
+        if start + int(size) > end:
+            raise ValueError("the ar archive ends too early")
+        name = header[:16].rstrip(b" ").removesuffix(b"/").decode("ascii", "backslashreplace")
+        yield _Member(file, name, start, int(size))
+        start += int(size) + int(size) % 2
+    raise ValueError(f"it has more than {_FEW} members")
+
+
+def _expanded(member: str, content: BinaryIO) -> Readable:
+    match member.partition(".tar")[2]:
         case "":
-            return None
-        case ".xz":
-            return lzma.LZMADecompressor(format=lzma.FORMAT_XZ)
-        case ".gz":
-            return zlib.decompressobj(zlib.MAX_WBITS | 16)
-        case suffix:
-            raise BuildError.one(
-                f"{member} is compressed with {suffix.lstrip('.')}, which lamina cannot read",
-                place=path.name,
-                remedy="rebuild the package with dpkg-deb -Zxz",
-            )
-
-
-def _expanded(member: str, content: bytes) -> bytes:
-    match member.rpartition(".tar")[2]:
-        case ".xz":
-            return lzma.decompress(content)
-        case ".gz":
-            return gzip.decompress(content)
-        case _:
             return content
+        case ".xz":
+            return lzma.LZMAFile(content, format=lzma.FORMAT_XZ)
+        case ".gz":
+            return gzip.GzipFile(fileobj=content, mode="rb")
+        case suffix:
+            raise ValueError(
+                f"{member} is compressed as {suffix.lstrip('.')}, and lamina reads xz and gz"
+            )

@@ -21,15 +21,13 @@ class HuskWriter:
     """A husk being written; a context manager that closes the archive."""
 
     def __init__(self, path: Path, control: Control) -> None:
-        """Write the version and the control tarball; the entries follow by `add`."""
-        self.newest = 0
+        """Take the control tarball; the entries follow by `add`."""
         self._blocks: list[bytes] = []
         self._path = path
         self._control = control
 
     def add(self, entry: TarEntry, content: bytes) -> None:
         """Add an entry; `content` is what dpkg is to write, padded to blocks, or nothing."""
-        self.newest = max(self.newest, entry.mtime)
         self._blocks.append(entry.header_with_size(entry.size if content else 0))
         self._blocks.append(content)
 

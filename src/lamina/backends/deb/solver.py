@@ -53,7 +53,6 @@ class Refusal:
 class Solver:
     """apt, ready to be asked."""
 
-    root: SolverRoot
     program: system.Conversation
 
     def solve(self, question: Question) -> Solution | Refusal:
@@ -65,7 +64,6 @@ class Solver:
             "installed": None if question.installed is None else _sent(question.installed),
             "packages": sorted(question.image.packages),
             "repositories": sorted(question.repositories),
-            "bases": {url: name for name, url in sorted(self.root.mirrors.urls.items())},
         }
         answer = _ANSWER.validate_json(self.program.ask(canonical_json(sent).decode()))
         if isinstance(answer, _Failed):
@@ -83,7 +81,7 @@ def running_solver(root: SolverRoot) -> Iterator[Solver]:
     """Start apt in its root, for as long as there are questions."""
     command = ["env", f"PYTHONPATH=/{HOME}", "python3", "-B", "-m", PROGRAM]
     with system.conversation(root.inside(command)) as program:
-        yield Solver(root=root, program=program)
+        yield Solver(program=program)
 
 
 def _sent(units: Iterable[UnitRef]) -> list[dict[str, str]]:

@@ -237,12 +237,18 @@ def _source(root: SolverRoot, repository: Repository) -> str:
     """Return a repository as apt's sources.list(5) describes it."""
     fields = {
         "Types": "deb",
-        "URIs": root.mirrors.urls[repository.name],
+        "URIs": _apt_address(root.mirrors.urls[repository.name]),
         "Suites": " ".join(repository.suites),
         "Components": " ".join(repository.components),
         "Signed-By": _key(root, repository),
     }
     return "".join(f"{name}: {value}\n" for name, value in fields.items())
+
+
+def _apt_address(url: str) -> str:
+    """Return a mirror's address for apt; from a folder it takes copies, for it would only link."""
+    parts = urlsplit(url)
+    return f"copy:{parts.path}" if parts.scheme == "file" else url
 
 
 def _key(root: SolverRoot, repository: Repository) -> str:

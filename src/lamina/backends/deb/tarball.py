@@ -8,14 +8,27 @@ Source: dpkg's tar-extract.c for what is understood, tar(5) for the fields.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from lamina.backends.deb.archive import Readable
+from typing import Protocol
 
 BLOCK = 512
-# A name longer than any path that Linux takes is an attack or damage.
-NAME_LIMIT = 1 << 16
+# Names longer than any path that Linux takes are an attack or damage.
+NAME_LIMIT = 1 << 14
+
+_OCTAL = re.compile(rb" *([0-7]*)[ \0]*", re.ASCII)
+_LARGEST_ID = (1 << 32) - 2  # the next one means `no id` to chown(2)
+_LARGEST_TIME = (1 << 33) - 1  # what the field holds in octal digits
+_LARGEST = (1 << 63) - 1
+
+
+class Readable(Protocol):
+    """A source of bytes, read in order."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next `size` bytes, fewer only at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +40,12 @@ class TarEntry:
     mode: int
     uid: int
     gid: int
-    user: str
+    user: str  # empty in an old-style tarball
     group: str
     size: int  # bytes of content that follow the header
     mtime: int
     target: str
-    device: tuple[int, int]
+    device: tuple[int, int]  # major and minor number of a device
     prelude: bytes  # blocks of GNU long names before the header
     header: bytes  # the header block
 
@@ -55,46 +68,22 @@ def read_entries(source: Readable) -> Iterator[TarEntry]:
     prelude = b""
     long_name = long_target = None
     while True:
-        header = source.read(BLOCK)
-        if len(header) < BLOCK:
-            raise ValueError("the data tarball ends too early")
+        header = _block(source, BLOCK)
         if header == bytes(BLOCK):
             return
-        if (
-            int(header[148:156].strip(b"\0 ") or b"0", 8)
-            != sum(header) - sum(header[148:156]) + 256
-        ):
-            raise ValueError("a header of the data tarball is damaged")
+        if _number(header[148:156]) != sum(header) - sum(header[148:156]) + 8 * ord(" "):
+            raise ValueError("a header of the tarball is damaged")
         kind = header[156:157]
         size = _number(header[124:136])
         if kind in (b"L", b"K"):
-            if size > NAME_LIMIT:
-                raise ValueError(f"a name of {size} bytes")
-            content = source.read(padded(size))
-            text = content[:size].rstrip(b"\0").decode(errors="surrogateescape")
+            if size + len(prelude) > NAME_LIMIT:
+                raise ValueError(f"a name in the tarball is longer than {NAME_LIMIT} bytes")
+            content = _block(source, padded(size))
+            text = os.fsdecode(content[:size].rstrip(b"\0"))
             long_name, long_target = (text, long_target) if kind == b"L" else (long_name, text)
             prelude += header + content
             continue
-        if kind not in b"\x000123456":
-            raise ValueError(f"an entry of the type {kind!r}, which dpkg does not take")
-        name = _text(header[0:100])
-        if header[257:263] == b"ustar\0" and (prefix := _text(header[345:500])):
-            name = f"{prefix}/{name}"
-        yield TarEntry(
-            long_name if long_name is not None else name,
-            b"0" if kind == b"\0" else kind,
-            _number(header[100:108]) & 0o7777,
-            _number(header[108:116]),
-            _number(header[116:124]),
-            _text(header[265:297]),
-            _text(header[297:329]),
-            size if kind in b"\x000" else 0,
-            _number(header[136:148]),
-            long_target if long_target is not None else _text(header[157:257]),
-            (_number(header[329:337]), _number(header[337:345])),
-            prelude,
-            header,
-        )
+        yield _entry(header, size, prelude, long_name, long_target)
         prelude = b""
         long_name = long_target = None
 
@@ -104,11 +93,57 @@ def padded(size: int) -> int:
     return -(-size // BLOCK) * BLOCK
 
 
+def _block(source: Readable, size: int) -> bytes:
+    content = source.read(size)
+    if len(content) < size:
+        raise ValueError("the tarball ends too early")
+    return content
+
+
+def _entry(
+    header: bytes, size: int, prelude: bytes, long_name: str | None, long_target: str | None
+) -> TarEntry:
+    kind = header[156:157]
+    if kind not in b"\x000123456":
+        raise ValueError(f"an entry of the type {kind!r}, which dpkg does not take")
+    name = _text(header[0:100])
+    if header[257:263] == b"ustar\0" and (prefix := _text(header[345:500])):
+        name = f"{prefix}/{name}"
+    if long_name is not None:
+        name = long_name
+    if kind in b"\x000":
+        # Before there was a type for directories, they were files with a slash.
+        kind = b"5" if name.endswith("/") else b"0"
+    owners = header[257:262] == b"ustar"
+    device = kind in b"34"
+    return TarEntry(
+        name,
+        kind,
+        _number(header[100:108]) & 0o7777,
+        _number(header[108:116], _LARGEST_ID),
+        _number(header[116:124], _LARGEST_ID),
+        _text(header[265:297]) if owners else "",
+        _text(header[297:329]) if owners else "",
+        size if kind == b"0" else 0,
+        _number(header[136:148], _LARGEST_TIME),
+        long_target if long_target is not None else _text(header[157:257]),
+        (_number(header[329:337]), _number(header[337:345])) if device else (0, 0),
+        prelude,
+        header,
+    )
+
+
 def _text(raw: bytes) -> str:
-    return raw.partition(b"\0")[0].decode(errors="surrogateescape")
+    return os.fsdecode(raw.partition(b"\0")[0])
 
 
-def _number(raw: bytes) -> int:
-    if raw[0] & 0x80:  # GNU's base 256 for what octal digits cannot hold
-        return int.from_bytes(bytes([raw[0] & 0x7F]) + raw[1:], "big")
-    return int(raw.strip(b"\0 ") or b"0", 8)
+def _number(raw: bytes, largest: int = _LARGEST) -> int:
+    if raw[0] == 0x80:  # GNU's base 256 for what octal digits cannot hold
+        value = int.from_bytes(raw[1:], "big")
+    elif octal := _OCTAL.fullmatch(raw):
+        value = int(octal[1] or b"0", 8)
+    else:
+        raise ValueError(f"{raw!r} in a header of the tarball is no number")
+    if value > largest:
+        raise ValueError(f"{value} in a header of the tarball is out of range")
+    return value

@@ -8,16 +8,20 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
-from lamina.backends.deb.archive import CHUNK, Control, Decompressed, Package
+from lamina.backends.deb.archive import Control, Package, faults_of
 from lamina.backends.deb.husk import HuskWriter
-from lamina.backends.deb.tarball import TarEntry, padded, read_entries
+from lamina.backends.deb.tarball import Readable, TarEntry, padded, read_entries
 from lamina.engine.unit import FACTS, HUSK, TREE, Directory, UnitFacts
-from lamina.errors import BuildError
 
 # Debian 12 and later: these are links into /usr, which a tree of its own would hide.
 MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
 # Ids below are the same in every Debian system (base-passwd); others dpkg finds by name.
 FIRST_DYNAMIC_ID = 100
+
+CHUNK = 1 << 20
+# Linux takes 4096 bytes; the rest is for the place of the tree.
+PATH_LIMIT = 3072
+NAME_LIMIT = 255
 
 REGULAR, HARDLINK, SYMLINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = (
     b"0", b"1", b"2", b"3", b"4", b"5", b"6",
@@ -29,28 +33,21 @@ def make_unit(package: Path, folder: Path) -> UnitFacts:
 
     Raises `BuildError` for a package that is damaged or would write outside its tree.
     """
-    source = Package(package)
-    control = source.control()
-    tree = _Tree(folder / TREE, frozenset(control.conffiles))
-    try:
-        with HuskWriter(folder / HUSK, control) as husk:
+    with faults_of(package.name), Package(package) as source:
+        control = source.control()
+        name, version, architecture = _identity(control)
+        with faults_of(f"{name}_{version}_{architecture}"):
+            tree = _Tree(folder / TREE, frozenset(control.conffiles))
             data = source.data()
-            for entry in read_entries(data):
-                tree.add(entry, data, husk)
-            epoch = max([tree.newest, husk.newest])
-    except (ValueError, EOFError) as error:
-        raise BuildError.one(
-            f"the package cannot be unpacked: {error}",
-            place=package.name,
-            remedy="the package is damaged or hostile; rebuild it with dpkg-deb",
-        ) from error
-    tree.finish()
-    fields = Deb822(control.files.get("control", b"").decode())
+            with HuskWriter(folder / HUSK, control) as husk:
+                for entry in read_entries(data):
+                    tree.add(entry, data, husk)
+            tree.finish()
     facts = UnitFacts(
-        name=fields["Package"],
-        version=fields["Version"],
-        architecture=fields["Architecture"],
-        epoch=epoch,
+        name=name,
+        version=version,
+        architecture=architecture,
+        epoch=tree.newest,
         size=tree.size,
         conffiles=control.conffiles,
         files=tuple(sorted(tree.files)),
@@ -66,17 +63,27 @@ def make_unit(package: Path, folder: Path) -> UnitFacts:
 def tree_path(name: str) -> str:
     """Return where an entry lies in a tree, relative to it; empty for the root.
 
-    Raises `ValueError` for a name that leaves the root.
+    Raises `ValueError` for a name that leaves the root, or that no file system takes.
     """
-    path = name.removeprefix(".").strip("/")
-    if name.startswith("/") or "\0" in name:
-        raise ValueError(f"a path that is not relative: {name!r}")
+    path = name.removeprefix("./").rstrip("/") if name != "." else ""
+    if name.startswith("/") or "\0" in name or "\n" in name or not name:
+        raise ValueError(f"a path that is not relative or holds odd characters: {name!r}")
     if not path:
         return ""
     parts = path.split("/")
-    if ".." in parts or "." in parts or "" in parts:
+    if not {"", ".", ".."}.isdisjoint(parts):
         raise ValueError(f"a path that leaves the root: {name!r}")
+    if len(os.fsencode(path)) > PATH_LIMIT or max(len(os.fsencode(p)) for p in parts) > NAME_LIMIT:
+        raise ValueError(f"a path that is too long: '{name[:80]}...'")
     return path
+
+
+def _identity(control: Control) -> tuple[str, str, str]:
+    fields = Deb822(control.files.get("control", b"").decode())
+    try:
+        return fields["Package"], fields["Version"], fields["Architecture"]
+    except KeyError as error:
+        raise ValueError(f"its control file has no field {error.args[0]}") from None
 
 
 def _diverts(control: Control) -> bool:
@@ -95,67 +102,76 @@ class _Tree:
         self.newest = 0
         self.real = ""
         self._conffiles = conffiles
+        self._aside: set[str] = set()  # configuration files, which only the husk holds
         self._times: list[tuple[str, int]] = []
         self._made = {""}
-        os.mkdir(self.root, 0o755)  # noqa: PTH102
+        _make_directory(self.root)
 
-    def add(self, entry: TarEntry, data: Decompressed, husk: HuskWriter) -> None:
+    def add(self, entry: TarEntry, data: Readable, husk: HuskWriter) -> None:
         """Write one entry to the tree and to the husk."""
         path = tree_path(entry.name)
         self.newest = max(self.newest, entry.mtime)
-        if max(entry.uid, entry.gid) >= FIRST_DYNAMIC_ID or (
-            # dpkg goes by the name first, and a name with root's id is not root's.
-            entry.uid == 0 and entry.user not in ("root", "")
-        ):
-            self.real = f"{path} belongs to a user or group that differs between systems"
-        if path.partition("/")[0] in MERGED and entry.type != SYMLINK:
-            self.real = f"{path} lies below a link into /usr"
-        if entry.type == REGULAR and f"/{path}" in self._conffiles:
-            husk.add(entry, data.read(padded(entry.size)))
-            return
-        husk.add(entry, b"")
-        if path:
-            self._make(path, entry, data)
+        if entry.type == DIRECTORY:
+            husk.add(entry, b"")
+            if path:
+                self._directory(path, entry)
+        else:
+            self._enter(path.rpartition("/")[0])
+            if path in self.files or path in self._aside or path in self._made:
+                raise ValueError(f"{path or 'the root'} is in it twice")
+            if entry.type == REGULAR and f"/{path}" in self._conffiles:
+                husk.add(entry, _content(entry, data))
+                self._aside.add(path)
+            else:
+                husk.add(entry, b"")
+                self._make(path, entry, data)
+                self.files.add(path)
+        self.real = self.real or self._reason(path, entry)
 
     def finish(self) -> None:
         """Set the directories' times, which their contents have moved."""
-        for path, mtime in reversed(self._times):
+        for path, mtime in self._times:
             os.utime(path, (mtime, mtime))
 
-    def _make(self, path: str, entry: TarEntry, data: Decompressed) -> None:
+    def _reason(self, path: str, entry: TarEntry) -> str:
+        """Return why dpkg must unpack the package itself because of this entry, or nothing."""
+        if max(entry.uid, entry.gid) >= FIRST_DYNAMIC_ID or (
+            # dpkg goes by the name first, and a name with root's id is not root's.
+            (entry.uid == 0 and entry.user not in ("root", ""))
+            or (entry.gid == 0 and entry.group not in ("root", ""))
+        ):
+            return f"{path} belongs to a user or group that differs between systems"
+        if path.partition("/")[0] in MERGED and (entry.type != SYMLINK or "/" in path):
+            return f"{path} lies below a link into /usr"
+        if entry.type != REGULAR and f"/{path}" in self._conffiles:
+            return f"the configuration file {path} is no plain file"
+        if entry.type == HARDLINK and tree_path(entry.target) in self._aside:
+            return f"{path} is another name of a configuration file"
+        return ""
+
+    def _make(self, path: str, entry: TarEntry, data: Readable) -> None:
         place = f"{self.root}/{path}"
-        self._enter(path.rpartition("/")[0])
-        if entry.type == DIRECTORY:
-            self._directory(path, entry)
-            return
-        if path in self.files or path in self._made:
-            raise ValueError(f"{path} comes twice")
         match entry.type:
             case b"0":
                 self._regular(place, entry, data)
             case b"1":
-                source = tree_path(entry.target)
-                if source not in self.files or source in self.links:
-                    raise ValueError(f"{path} is a hard link to {source}, which is not there")
-                os.link(f"{self.root}/{source}", place, follow_symlinks=False)
+                self._hard_link(path, tree_path(entry.target))
             case b"2":
-                os.symlink(entry.target, place)  # noqa: PTH211
+                _symlink(place, entry)
                 self.links.add(path)
-                os.lchown(place, entry.uid, entry.gid)
-                os.utime(place, (entry.mtime, entry.mtime), follow_symlinks=False)
             case _:
-                self._node(place, entry)
-        self.files.add(path)
+                _node(place, entry)
 
     def _enter(self, folder: str) -> None:
         """Make sure that `folder` is a directory of this tree, never a link to elsewhere."""
         if folder in self._made:
             return
-        if folder in self.files:
+        if folder in self.files or folder in self._aside:
             raise ValueError(f"{folder} is a file or a link, and something lies below it")
         self._enter(folder.rpartition("/")[0])
-        os.mkdir(f"{self.root}/{folder}", 0o755)  # noqa: PTH102
+        _make_directory(f"{self.root}/{folder}")
         self._made.add(folder)
+        self.directories[folder] = Directory(folder, 0o755, 0, 0)
 
     def _directory(self, path: str, entry: TarEntry) -> None:
         place = f"{self.root}/{path}"
@@ -165,14 +181,14 @@ class _Tree:
         self._times.append((place, entry.mtime))
         self.directories[path] = Directory(path, entry.mode, entry.uid, entry.gid)
 
-    def _regular(self, place: str, entry: TarEntry, data: Decompressed) -> None:
+    def _regular(self, place: str, entry: TarEntry, data: Readable) -> None:
         target = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             left = entry.size
             while left:
                 chunk = data.read(min(left, CHUNK))
                 if not chunk:
-                    raise ValueError("the data tarball ends too early")
+                    raise ValueError("the tarball ends too early")
                 left -= len(chunk)
                 while chunk:
                     chunk = chunk[os.write(target, chunk) :]
@@ -185,9 +201,44 @@ class _Tree:
             os.close(target)
         self.size += entry.size
 
-    def _node(self, place: str, entry: TarEntry) -> None:
-        kind = {CHARACTER: stat.S_IFCHR, BLOCK_DEVICE: stat.S_IFBLK, FIFO: stat.S_IFIFO}[entry.type]
-        os.mknod(place, kind | 0o600, os.makedev(*entry.device))
-        os.chown(place, entry.uid, entry.gid)
-        os.chmod(place, entry.mode)  # noqa: PTH101
-        os.utime(place, (entry.mtime, entry.mtime))
+    def _hard_link(self, path: str, source: str) -> None:
+        if source in self._aside:
+            return  # dpkg unpacks such a package itself
+        if source not in self.files:
+            raise ValueError(f"{path} is a hard link to {source}, which is not there")
+        os.link(f"{self.root}/{source}", f"{self.root}/{path}", follow_symlinks=False)
+        if source in self.links:
+            self.links.add(path)
+
+
+def _content(entry: TarEntry, data: Readable) -> bytes:
+    content = data.read(padded(entry.size))
+    if len(content) < padded(entry.size):
+        raise ValueError("the tarball ends too early")
+    return content
+
+
+def _make_directory(place: str) -> None:
+    os.mkdir(place)  # noqa: PTH102
+    os.chmod(place, 0o755)  # noqa: PTH101, S103 - mkdir's own mode is cut by the umask
+
+
+def _symlink(place: str, entry: TarEntry) -> None:
+    if not 0 < len(os.fsencode(entry.target)) < os.pathconf("/", "PC_PATH_MAX"):
+        raise ValueError(f"{entry.name} is a link to nowhere, or too far")
+    os.symlink(entry.target, place)  # noqa: PTH211
+    os.lchown(place, entry.uid, entry.gid)
+    os.utime(place, (entry.mtime, entry.mtime), follow_symlinks=False)
+
+
+def _node(place: str, entry: TarEntry) -> None:
+    if entry.type == CHARACTER and entry.device == (0, 0):
+        # To overlayfs this means that the file below is gone.
+        raise ValueError(f"{entry.name} is a device with the number 0:0")
+    if entry.device[0] >= 1 << 12 or entry.device[1] >= 1 << 20:
+        raise ValueError(f"{entry.name} is a device with a number that Linux does not have")
+    kind = {CHARACTER: stat.S_IFCHR, BLOCK_DEVICE: stat.S_IFBLK, FIFO: stat.S_IFIFO}[entry.type]
+    os.mknod(place, kind | 0o600, os.makedev(*entry.device))
+    os.chown(place, entry.uid, entry.gid)
+    os.chmod(place, entry.mode)  # noqa: PTH101
+    os.utime(place, (entry.mtime, entry.mtime))

@@ -63,15 +63,15 @@ class Desk:
 
     def answer(self, question: Json) -> Json:
         """Return the choice for one image; raise `RefusedError` when there is none."""
-        repositories, bases = list(question["repositories"]), question["bases"]
+        repositories = list(question["repositories"])
         installed: list[Json] | None = question["installed"]
         bootstrap: list[Json] = []
         if installed is None:
             empty = self.index(repositories, b"")
-            installed = bootstrap = apart(lambda: essentials(empty, bases))
+            installed = bootstrap = apart(lambda: essentials(empty))
         status = status_of(installed, lambda: self.index(repositories, b""))
         index = self.index(repositories, status)
-        made = apart(lambda: choice(list(question["packages"]), index, bases))
+        made = apart(lambda: choice(list(question["packages"]), index))
         return {"bootstrap": bootstrap, **made}
 
 

@@ -106,21 +106,21 @@ def ordered(index: Index, depcache: apt_pkg.DepCache) -> list[tuple[str, str]]:
     return order.actions
 
 
-def essentials(index: Index, bases: Json) -> list[Json]:
+def essentials(index: Index) -> list[Json]:
     """Return the essential packages with all that they depend on, by name."""
     names = [package.name for package in index.cache.packages if index.is_essential(package)]
     depcache = solve(sorted(names), index)
     chosen = [package for package in index.cache.packages if depcache.marked_install(package)]
     return [
-        index.entry(depcache.get_candidate_ver(package), bases)
+        index.entry(depcache.get_candidate_ver(package))
         for package in sorted(chosen, key=lambda package: str(package.name))
     ]
 
 
-def choice(names: list[str], index: Index, bases: Json) -> Json:
+def choice(names: list[str], index: Index) -> Json:
     """Return what is unpacked and configured for the request, and in which order."""
     depcache = solve(names, index)
     actions = ordered(index, depcache)
     unpacked = [name for action, name in actions if action == "unpack"]
     versions = [depcache.get_candidate_ver(index.cache[name]) for name in unpacked]
-    return {"actions": actions, "units": [index.entry(version, bases) for version in versions]}
+    return {"actions": actions, "units": [index.entry(version) for version in versions]}

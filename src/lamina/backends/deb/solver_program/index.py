@@ -39,24 +39,22 @@ class Index:
     def __init__(self, repositories: Iterable[str], status: bytes) -> None:
         names = sorted(repositories)
         label = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
-        parts = _WORK / f"sources-{label}"
-        parts.mkdir(exist_ok=True)
-        for name in names:
-            shutil.copy(_SOURCES / f"{name}.sources", parts)
+        # apt writes addresses in its own way: it is asked how it writes each repository's.
+        self.repositories = {
+            entry.uri.rstrip("/"): name for name in names for entry in sources_of([name], name).list
+        }
+        self.sources = sources_of(names, label)
         # apt takes a status file for unchanged when its name, time and size are: never reuse one.
         file = _WORK / f"status-{label}-{hashlib.sha256(status).hexdigest()[:16]}"
         file.write_bytes(status)
         apt_pkg.config.set("Dir::State::status", str(file))
-        apt_pkg.config.set("Dir::Etc::sourceparts", str(parts))
         apt_pkg.config.set("Dir::Cache::srcpkgcache", str(_WORK / f"packages-{label}.bin"))
         apt_pkg.init_system()
         self.cache = apt_pkg.Cache(None)
-        self.sources = apt_pkg.SourceList()
-        self.sources.read_main_list()
         self.records = apt_pkg.PackageRecords(self.cache)
         self.installed = [p for p in self.cache.packages if p.current_ver is not None]
 
-    def entry(self, version: apt_pkg.Version, bases: Json) -> Json:
+    def entry(self, version: apt_pkg.Version) -> Json:
         """Return what the index says of `version`, and keep its stanza."""
         for file, offset in version.file_list:
             if file.not_source:
@@ -70,7 +68,7 @@ class Index:
                 "name": version.parent_pkg.name,
                 "version": version.ver_str,
                 "architecture": version.arch,
-                "repository": bases[location],
+                "repository": self.repositories[location],
                 "path": self.records.filename.removeprefix("./"),
                 "size": version.size,
                 "sha256": digits,
@@ -96,6 +94,18 @@ class Index:
                     self.records.lookup((file, offset))
                     return str(self.records.record)
         return None
+
+
+def sources_of(names: Iterable[str], label: str) -> apt_pkg.SourceList:
+    """Return the sources of these repositories, and let apt use no others from now on."""
+    parts = _WORK / f"sources-{label}"
+    parts.mkdir(exist_ok=True)
+    for name in names:
+        shutil.copy(_SOURCES / f"{name}.sources", parts)
+    apt_pkg.config.set("Dir::Etc::sourceparts", str(parts))
+    sources = apt_pkg.SourceList()
+    sources.read_main_list()
+    return sources
 
 
 def keep_stanza(digits: str, stanza: str) -> None:

@@ -48,7 +48,7 @@ def holds(kind: str, alternatives: list[apt_pkg.Dependency], depcache: apt_pkg.D
         target == version_after(target.parent_pkg, depcache)
         for dependency in alternatives
         for target in dependency.all_targets()
-        if kind not in _NEGATIVE or target.parent_pkg != owner
+        if kind not in _NEGATIVE or target.parent_pkg.id != owner.id
     )
     return met is not (kind in _NEGATIVE)
 
@@ -120,6 +120,6 @@ def blamed(package: apt_pkg.Package, index: Index, depcache: apt_pkg.DepCache) -
         for kind, alternatives in relations(after):
             targets = [target for d in alternatives for target in d.all_targets()]
             hit = package.current_ver in targets
-            named = any(d.target_pkg == package for d in alternatives)
+            named = any(d.target_pkg.id == package.id for d in alternatives)
             if (kind in _NEGATIVE and hit) or (kind not in _NEGATIVE and named and not hit):
                 yield f"{other.name} {relation_text(kind, alternatives)}"

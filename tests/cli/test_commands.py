@@ -1,0 +1,356 @@
+"""What commands print, of a fleet with a lock and a store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.conftest import Lamina, Ran
+from tests.cli.zoo import ZOO, fill_store, write_zoo, write_zoo_lock
+
+from lamina.model.built import Built
+from lamina.model.image import ImageId, Type
+
+SERVER = ImageId("zebra-server")
+SOURCE_YAK = ImageId("yak-api", Type.SOURCE)
+BLOCKED = "its parent 'zebra-client' cannot be built: too fast"
+BUILT = ("zebra-base", "zebra-server", "yak-api")
+
+
+@pytest.fixture
+def zoo(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_zoo(folder)
+    monkeypatch.setenv("LAMINA_CATALOG", "zoo")
+    monkeypatch.setenv("LAMINA_STORE", "store")
+    monkeypatch.setenv("LAMINA_ARCHITECTURE", "amd64")
+    return folder
+
+
+@pytest.fixture
+def built(zoo: Path) -> Mapping[ImageId, Built]:
+    return fill_store(zoo, write_zoo_lock(zoo), BUILT)
+
+
+def values(ran: Ran) -> Any:
+    assert (ran.code, ran.err) == (0, "")
+    return json.loads(ran.out)
+
+
+@pytest.mark.usefixtures("zoo")
+def test_list_shows_a_row_for_each_name(lamina: Lamina) -> None:
+    ran = lamina("list", *ZOO)
+
+    assert ran.code == 0
+    assert [line.split(maxsplit=4) for line in ran.out.splitlines()] == [
+        ["NAME", "KIND", "TYPES", "PARENT", "BUILT"],
+        ["yak-api", "openstack", "binary,source", "base"],
+        ["zebra-base", "infra", "base"],
+        ["zebra-client", "infra", "zebra-base", "cannot", "be: too fast"],
+        ["zebra-foal", "infra", "zebra-client", "cannot", f"be: {BLOCKED}"],
+        ["zebra-server", "infra", "zebra-base"],
+    ]
+
+
+@pytest.mark.usefixtures("zoo")
+def test_list_as_json_has_what_scripts_rely_on(lamina: Lamina) -> None:
+    yak, client, server = values(
+        lamina("list", "--json", "yak-api", "zebra-client", "zebra-server")
+    )
+
+    assert yak == {
+        "name": "yak-api",
+        "kind": "openstack",
+        "types": ["binary", "source"],
+        "family": "yak",
+        "parent": "base",
+        "aliases": [],
+        "buildable": True,
+        "summary": "",
+    }
+    assert (client["buildable"], client["reason"]) == (False, "too fast")
+    assert (server["types"], server["aliases"]) == ([], ["quagga"])
+
+
+def test_list_as_json_has_manifests_once_they_are_built(
+    lamina: Lamina, built: Mapping[ImageId, Built]
+) -> None:
+    yak, server = values(lamina("list", "--json", "yak-api", "zebra-server"))
+
+    assert server["manifest"] == str(built[SERVER].manifest)
+    assert yak["manifest"] == {
+        "binary": str(built[ImageId("yak-api", Type.BINARY)].manifest),
+        "source": str(built[SOURCE_YAK].manifest),
+    }
+
+
+@pytest.mark.usefixtures("zoo")
+def test_list_can_show_only_what_cannot_be_built_and_why(lamina: Lamina) -> None:
+    ran = lamina("list", "--unbuildable", *ZOO)
+
+    assert ran.out == (f"NAME          WHY NOT\nzebra-client  too fast\nzebra-foal    {BLOCKED}\n")
+
+
+@pytest.mark.usefixtures("zoo")
+def test_list_can_print_references(lamina: Lamina) -> None:
+    legacy = lamina("list", "zebra-server", "--names", "legacy", "--tag", "9")
+    split = values(lamina("list", "yak-api", "--names", "split", "--json"))
+
+    assert legacy.out == (
+        "debian-binary-zebra-server:9\n"
+        "debian-source-zebra-server:9\n"
+        "debian-binary-quagga:9\n"
+        "debian-source-quagga:9\n"
+    )
+    assert split == {
+        "debian-binary-yak-api:latest": "binary-yak-api",
+        "debian-source-yak-api:latest": "source-yak-api",
+    }
+
+
+@pytest.mark.usefixtures("zoo")
+def test_tree_draws_images_below_their_parents(lamina: Lamina) -> None:
+    assert lamina("tree", *ZOO).out == (
+        "base\n"
+        "├── binary-yak-api\n"
+        "├── source-yak-api\n"
+        "└── zebra-base\n"
+        "    ├── zebra-client  (cannot be built: too fast)\n"
+        f"    │   └── zebra-foal  (cannot be built: {BLOCKED})\n"
+        "    └── zebra-server\n"
+    )
+
+
+@pytest.mark.usefixtures("zoo")
+def test_tree_as_json_is_nested(lamina: Lamina) -> None:
+    assert values(lamina("tree", "quagga", "--json")) == [
+        {
+            "image": "base",
+            "children": [
+                {
+                    "image": "zebra-base",
+                    "children": [{"image": "zebra-server", "children": []}],
+                }
+            ],
+        }
+    ]
+
+
+@pytest.mark.usefixtures("zoo")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            (),
+            "digraph fleet {\n"
+            "  rankdir=LR;\n"
+            "  node [shape=box];\n"
+            '  "base";\n'
+            '  "source-yak-api" [style=rounded];\n'
+            '  "base" -> "source-yak-api";\n'
+            "}\n",
+        ),
+        (
+            ("--format", "mermaid"),
+            'flowchart LR\n  n0["base"]\n  n1("source-yak-api")\n  n0 --> n1\n',
+        ),
+    ],
+    ids=["dot", "mermaid"],
+)
+def test_graph_speaks_two_languages(lamina: Lamina, words: tuple[str, ...], expected: str) -> None:
+    assert lamina("graph", "source-yak-api", *words).out == expected
+
+
+@pytest.mark.usefixtures("zoo")
+def test_graph_as_json_has_images_and_edges(lamina: Lamina) -> None:
+    assert values(lamina("graph", "source-yak-api", "--json")) == {
+        "images": [
+            {"image": "base", "kind": "infra"},
+            {"image": "source-yak-api", "kind": "openstack"},
+        ],
+        "edges": [{"parent": "base", "child": "source-yak-api"}],
+    }
+
+
+def test_plan_of_a_built_fleet_has_nothing_to_do(
+    lamina: Lamina, built: Mapping[ImageId, Built]
+) -> None:
+    ran = lamina("plan", "zebra-server", "yak-api", "--detailed-exitcode")
+
+    assert (ran.code, ran.out) == (0, "0 to build, 5 unchanged, 0 blocked\n")
+    assert len(built) == 5
+
+
+@pytest.mark.usefixtures("built")
+def test_plan_says_what_changed_and_can_tell_by_its_exit_code(lamina: Lamina, zoo: Path) -> None:
+    write_zoo_lock(zoo, zebra="1.1")
+
+    ran = lamina("plan", *ZOO, "--detailed-exitcode")
+
+    assert ran.code == 2
+    assert ran.out.splitlines() == [
+        "IMAGE         ACTION   REASONS",
+        "zebra-client  blocked  too fast",
+        "zebra-server  build    package zebra 1.0 -> 1.1",
+        f"zebra-foal    blocked  {BLOCKED}",
+        "1 to build, 4 unchanged, 2 blocked",
+    ]
+
+
+def test_plan_as_json_has_every_step_with_its_reasons(lamina: Lamina, zoo: Path) -> None:
+    write_zoo_lock(zoo)
+
+    assert values(lamina("plan", "zebra-foal", "zebra-base", "--json")) == {
+        "steps": [
+            {"image": "base", "action": "build", "reasons": ["new"]},
+            {"image": "zebra-base", "action": "build", "reasons": ["new"]},
+            {"image": "zebra-client", "action": "blocked", "reasons": ["too fast"]},
+            {"image": "zebra-foal", "action": "blocked", "reasons": [BLOCKED]},
+        ]
+    }
+
+
+def test_plan_says_why_an_image_that_was_built_is_new(
+    lamina: Lamina, zoo: Path, built: Mapping[ImageId, Built]
+) -> None:
+    layer = built[SERVER].layers[-1].digest
+    (zoo / "store" / "oci" / "blobs" / "sha256" / layer.hex).unlink()
+
+    ran = lamina("plan", "zebra-server")
+
+    assert ran.err.startswith(f"zebra-server: its blob {layer} is missing\n")
+    assert "zebra-server  build   new\n" in ran.out
+
+
+def test_plan_leaves_no_store_behind(lamina: Lamina, zoo: Path) -> None:
+    write_zoo_lock(zoo)
+
+    assert lamina("plan").code == 0
+    assert not (zoo / "store").exists()
+
+
+def test_plan_refuses_a_lock_of_another_catalogue(lamina: Lamina, zoo: Path) -> None:
+    write_zoo_lock(zoo)
+    zebra = zoo / "zoo" / "infra" / "zebra.yaml"
+    zebra.write_text(zebra.read_text().replace("[zebra]", "[zebra, hoof]"))
+
+    ran = lamina("plan")
+
+    assert ran.code == 2
+    assert ran.err == (
+        f"{zoo}/lamina.lock.json: the lock does not fit the catalogue\n"
+        "  zebra-server: packages changed +hoof\n"
+        "  bring it up to date with `lamina lock`\n"
+    )
+
+
+def test_lock_check_tells_by_its_exit_code(lamina: Lamina, zoo: Path) -> None:
+    write_zoo_lock(zoo)
+
+    assert lamina("lock", "--check").code == 0
+    assert values(lamina("lock", "--check", "--json"))["units"] == 1
+
+    (zoo / "zoo" / "infra" / "gnu.yaml").write_text("images:\n  gnu: {parent: base}\n")
+
+    ran = lamina("lock", "--check")
+    assert (ran.code, "image gnu added" in ran.err) == (2, True)
+
+
+def test_lock_with_nothing_new_needs_no_network_and_writes_nothing(
+    lamina: Lamina, zoo: Path
+) -> None:
+    lock = write_zoo_lock(zoo)
+    before = (zoo / "lamina.lock.json").stat().st_mtime_ns
+
+    ran = lamina("lock")
+
+    assert ran.out == (
+        f"{zoo}/lamina.lock.json: unchanged, {len(lock.images)} images, 1 packages\n"
+    )
+    assert (zoo / "lamina.lock.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.usefixtures("built")
+def test_storage_as_json_has_what_scripts_rely_on(lamina: Lamina) -> None:
+    report = values(lamina("storage", "--json", "zebra-server", "zebra-base"))
+
+    one = 10 * len("layer of sha256:" + 64 * "0")
+    assert report["fleet"] == {
+        "apparent": 5 * one,
+        "unique": 3 * one,
+        "lower_bound": 3 * one,
+        "ratio": 1.0,
+        "layers": 3,
+        "compressed": {
+            "apparent": 5 * one // 10,
+            "unique": 3 * one // 10,
+            "lower_bound": 3 * one // 10,
+            "ratio": 1.0,
+        },
+    }
+    assert report["what_if"] == {}
+    assert [image["image"] for image in report["images"]] == ["zebra-base", "zebra-server"]
+    assert report["images"][1]["exclusive"] == one
+
+
+@pytest.mark.usefixtures("built")
+def test_storage_is_a_table_for_people(lamina: Lamina) -> None:
+    lines = lamina("storage", "zebra-base").out.splitlines()
+
+    assert lines[0].split() == [
+        *("IMAGE", "LAYERS", "APPARENT", "EXCLUSIVE", "AMORTISED", "COMPRESSED"),
+    ]
+    assert lines[1].split()[:3] == ["zebra-base", "2", "1.6"]
+    assert lines[-1] == "1 images, 2 layers"
+
+
+@pytest.mark.usefixtures("built")
+def test_gc_tells_what_it_would_delete_and_then_deletes_it(lamina: Lamina, zoo: Path) -> None:
+    unneeded = zoo / "store" / "downloads" / ("0" * 64)
+    unneeded.write_text("old package")
+
+    would = values(lamina("gc", "--dry-run", "--json"))
+
+    assert would["removed"] == [
+        {"what": "downloads", "digest": "sha256:" + "0" * 64, "size": 11},
+    ]
+    assert unneeded.exists()
+
+    did = lamina("gc")
+
+    assert did.out.splitlines()[0] == "downloads 000000000000 11 B"
+    assert not unneeded.exists()
+    assert values(lamina("gc", "--json"))["removed"] == []
+
+
+def test_schema_knows_the_keys_of_an_image(lamina: Lamina) -> None:
+    assert '"healthcheck"' in json.dumps(values(lamina("schema")))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(lamina: Lamina, shell: str) -> None:
+    ran = lamina("completion", shell)
+
+    assert ran.code == 0
+    assert "_LAMINA_COMPLETE" in ran.out
+
+
+@pytest.mark.usefixtures("zoo")
+def test_a_shell_completes_commands_and_images(lamina: Lamina) -> None:
+    commands = lamina(_LAMINA_COMPLETE="bash_complete", COMP_WORDS="lamina st", COMP_CWORD="1")
+    images = lamina(
+        _LAMINA_COMPLETE="bash_complete", COMP_WORDS="lamina build zebra-s", COMP_CWORD="2"
+    )
+
+    assert commands.out.split() == ["plain,storage"]
+    assert images.out.split() == ["plain,zebra-server"]
+
+
+def test_a_wrong_catalogue_does_not_disturb_somebody_who_types(lamina: Lamina, zoo: Path) -> None:
+    (zoo / "zoo" / "infra" / "zebra.yaml").write_text("immages: {}\n")
+
+    ran = lamina(_LAMINA_COMPLETE="bash_complete", COMP_WORDS="lamina build zeb", COMP_CWORD="2")
+
+    assert (ran.code, ran.out.strip(), ran.err) == (0, "", "")

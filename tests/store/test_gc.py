@@ -1,0 +1,253 @@
+"""Collection: what tags and locks need stays, the rest goes."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lamina.errors import StoreError
+from lamina.model.built import Built, Inputs, Layer
+from lamina.model.digest import Digest, canonical_json
+from lamina.model.image import ImageId
+from lamina.model.lock import Lock, UnitRef
+from lamina.oci.descriptor import GZIP_LAYER_TYPE
+from lamina.store.gc import Contents, collect, plan_gc, read_contents
+from lamina.store.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "store")
+
+
+def unit(name: str) -> UnitRef:
+    return UnitRef(
+        name=name,
+        version="1",
+        architecture="amd64",
+        repository="debian",
+        path=f"pool/{name}.deb",
+        size=len(name),
+        digest=Digest.of(name.encode()),
+    )
+
+
+def lock(*units: str) -> Lock:
+    return Lock(
+        distro="debian-13",
+        architecture="amd64",
+        catalog=Digest.of(b"catalog"),
+        indices=(),
+        units={unit(name).key: unit(name) for name in units},
+        images=(),
+    )
+
+
+def image(name: str, *units: str, parent: Built | None = None) -> Built:
+    """An image with a layer of its own; all digests are those of texts."""
+    inputs = Inputs(
+        engine=1,
+        parent=parent.manifest if parent else None,
+        calls=Digest.of(b"calls"),
+        units={},
+        files={},
+        entry=Digest.of(name.encode()),
+    )
+    layer = Layer(
+        diff_id=Digest.of(b"tar"),
+        digest=Digest.of(f"{name} layer".encode()),
+        size=len(f"{name} layer"),
+        apparent=0,
+        media_type=GZIP_LAYER_TYPE,
+    )
+    return Built(
+        id=ImageId(name),
+        key=inputs.key(),
+        inputs=inputs,
+        parent=parent.manifest if parent else None,
+        manifest=Digest.of(f"{name} manifest".encode()),
+        manifest_size=len(f"{name} manifest"),
+        config=Digest.of(f"{name} config".encode()),
+        units=tuple(unit(name) for name in units),
+        trees=(),
+        layers=(*(parent.layers if parent else ()), layer),
+        own_layers=1,
+        epoch=0,
+        seconds=0.0,
+    )
+
+
+def put(store: Store, built: Built) -> Built:
+    name = built.id.name
+    for part in ("layer", "config", "manifest"):
+        store.layout.write_blob(f"{name} {part}".encode())
+    for ref in built.units:
+        put_unit(store, ref.name)
+    with store.work_folder() as work:
+        (work / "upper").mkdir()
+        (work / "upper" / "file").write_bytes(b"12345")
+        store.keep_delta(work / "upper", built.manifest)
+    store.save_built(built)
+    return built
+
+
+def put_unit(store: Store, name: str) -> None:
+    store.download_path(Digest.of(name.encode())).write_text(name)
+    with store.work_folder() as work:
+        (work / "unit").mkdir()
+        (work / "unit" / "file").write_text(name)
+        store.keep_unit(work / "unit", Digest.of(name.encode()))
+
+
+def tag(store: Store, built: Built) -> None:
+    store.tag("debian-13", built, [built.id.name], {})
+
+
+def test_a_tagged_image_is_kept_whole_with_all_that_it_was_built_over(store: Store) -> None:
+    base = put(store, image("base", "libc6"))
+    cron = put(store, image("cron", "cron", parent=base))
+    tag(store, cron)  # its parent is not
+    assert collect(store, []).removals == ()
+    assert store.find_built(base.key) == base
+    assert store.read_current("debian-13").images == {ImageId("cron"): cron}
+
+
+def test_what_neither_tag_nor_lock_needs_goes(store: Store) -> None:
+    cron = put(store, image("cron", "cron"))
+    old = put(store, image("old", "old"))
+    put_unit(store, "locked")
+    tag(store, cron)
+    before = read_contents(store)
+    sweep = collect(store, [lock("locked")])
+    gone = {(removal.folder, removal.digest) for removal in sweep.removals}
+    assert gone == {
+        ("built", old.key),
+        *(("blobs", Digest.of(f"old {part}".encode())) for part in ("layer", "config", "manifest")),
+        ("downloads", Digest.of(b"old")),
+        ("deltas", old.manifest),
+        ("units", Digest.of(b"old")),
+    }
+    after = read_contents(store)
+    assert before.sizes != after.sizes
+    assert store.find_built(old.key) is None
+    assert store.find_built(cron.key) == cron
+    assert store.unit_is_intact(Digest.of(b"locked"))
+    assert sorted(path.name for path in store.units.iterdir()) == sorted(
+        name
+        for text in (b"cron", b"locked")
+        for name in (Digest.of(text).hex, f"{Digest.of(text).hex}.seal")
+    )
+    assert list((store.root / "work").iterdir()) == []
+
+
+def test_counts_and_bytes_are_those_of_the_files(store: Store) -> None:
+    tag(store, put(store, image("cron", "cron")))
+    put_unit(store, "stray")
+    sweep = plan_gc(read_contents(store), [])
+    assert [(r.folder, r.size) for r in sweep.removals] == [("downloads", 5), ("units", 5)]
+    assert sweep.size == 10
+    sizes = read_contents(store).sizes
+    assert sweep.kept == sum(map(len, sizes.values())) - 2
+    assert sweep.kept_size == sum(sum(found.values()) for found in sizes.values()) - 10
+
+
+def test_a_plan_touches_nothing(store: Store) -> None:
+    old = put(store, image("old", "old"))
+    assert plan_gc(read_contents(store), []).removals
+    assert store.find_built(old.key) == old
+    assert store.unit_is_intact(Digest.of(b"old"))
+
+
+def test_a_second_collection_finds_nothing(store: Store) -> None:
+    put(store, image("old", "old"))
+    assert collect(store, []).removals
+    assert collect(store, []).removals == ()
+
+
+def test_a_damaged_record_goes_and_the_blobs_of_its_tagged_manifest_stay(store: Store) -> None:
+    layer, config = store.layout.write_blob(b"layer"), store.layout.write_blob(b"config")
+    manifest = canonical_json(
+        {"config": {"digest": str(config)}, "layers": [{"digest": str(layer)}]}
+    )
+    built = replace(
+        image("cron"), manifest=store.layout.write_blob(manifest), manifest_size=len(manifest)
+    )
+    tag(store, built)
+    store.records.path(built.key).write_bytes(b"damaged")
+    sweep = collect(store, [])
+    assert [(r.folder, r.digest) for r in sweep.removals] == [("built", built.key)]
+    assert set(store.layout.blobs()) == {layer, config, built.manifest}
+
+
+def test_with_a_damaged_index_nothing_is_collected(store: Store) -> None:
+    built = put(store, image("cron"))
+    (store.layout.root / "index.json").write_text("{")
+    with pytest.raises(StoreError, match="not an OCI image index"):
+        collect(store, [])
+    assert store.find_built(built.key) == built
+
+
+def test_a_collection_waits_for_builds_and_says_so(store: Store) -> None:
+    put_unit(store, "fresh")
+    waits = threading.Event()
+    thread = threading.Thread(target=collect, args=(store, []), kwargs={"on_wait": waits.set})
+    with store.in_use(), store.in_use():  # two builds at once
+        thread.start()
+        assert waits.wait(10)
+        assert store.unit_is_intact(Digest.of(b"fresh"))
+    thread.join()
+    assert not store.unit_is_intact(Digest.of(b"fresh"))
+
+
+NAMES = "abcdef"
+
+
+@given(
+    parents=st.lists(st.none() | st.integers(0, 5), min_size=6, max_size=6),
+    tagged=st.sets(st.integers(0, 5)),
+    locked=st.sets(st.sampled_from(NAMES)),
+)
+def test_what_is_kept_is_closed_and_what_goes_is_not_needed(
+    parents: list[int | None], tagged: set[int], locked: set[str]
+) -> None:
+    images: list[Built] = []
+    for number, (name, parent) in enumerate(zip(NAMES, parents, strict=True)):
+        older = images[parent] if parent is not None and parent < number else None
+        images.append(image(name, name, parent=older))
+    blobs = {b for i in images for b in (i.manifest, i.config, *(x.digest for x in i.layers))}
+    units = {unit(name).digest for name in NAMES}
+    everything = {
+        "built": {i.key for i in images},
+        "blobs": blobs,
+        "downloads": units,
+        "deltas": {i.manifest for i in images},
+        "units": units,
+    }
+    contents = Contents(
+        tagged=frozenset(images[number].manifest for number in tagged),
+        records={i.key: i for i in images},
+        references={},
+        sizes={folder: dict.fromkeys(found, 1) for folder, found in everything.items()},  # type: ignore[misc]
+    )
+    sweep = plan_gc(contents, [lock(*sorted(locked))])
+    gone = {(removal.folder, removal.digest) for removal in sweep.removals}
+
+    needed = set()
+    for number in tagged:
+        here: Built | None = images[number]
+        while here is not None:
+            needed.add(here.id.name)
+            above = here.parent
+            here = next((i for i in images if i.manifest == above), None)
+    for i in images:
+        name = i.id.name
+        assert (("built", i.key) not in gone) == (name in needed)
+        assert (("deltas", i.manifest) not in gone) == (name in needed)
+        assert (("blobs", i.layers[-1].digest) not in gone) == (name in needed)
+        assert (("units", unit(name).digest) not in gone) == (name in needed | locked)
+    assert sweep.kept + len(sweep.removals) == sum(map(len, everything.values()))
