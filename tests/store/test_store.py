@@ -325,6 +325,23 @@ def test_a_work_folder_goes_with_its_block(store: Store) -> None:
     assert not work.exists()
 
 
+def test_a_folder_that_is_just_being_made_is_not_swept(store: Store) -> None:
+    lost: list[Path] = []
+
+    def work() -> None:
+        for _ in range(200):
+            with store.work_folder() as folder:
+                if not folder.is_dir():
+                    lost.append(folder)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        Store.open(store.root)
+    assert lost == []
+
+
 def leave_work(root: Path) -> None:
     with claimed_folder(root / "work") as folder:
         (folder / "large").mkdir()

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import select
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
+from lamina.engine.system_calls import system_call_filter
 from lamina.errors import BuildError
 
 # capabilities(7): what dpkg and maintainer scripts need to give files to their owners.
@@ -29,6 +34,7 @@ SERVICE_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 12, 13, 18, 29, 31)
 
 _PROGRAM = Path(__file__).with_name("sandbox_init.py")
 _MAX_LOWERS = 500  # overlayfs's own limit (OVL_MAX_STACK)
+_POLL = 0.1  # seconds between two looks at whether to stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +107,9 @@ def prepare(sandbox: Sandbox) -> None:
             remedy="move packages that several images share into a parent of fewer packages",
         )
     for name in ("upper", "work", "root"):
-        (sandbox.folder / name).mkdir(mode=0o755)
+        (sandbox.folder / name).mkdir()
+    # What everybody finds as the root directory, whatever lamina's umask is.
+    sandbox.upper.chmod(0o755)
     for number, lower in enumerate(sandbox.lowers):
         (sandbox.folder / str(number)).symlink_to(lower.absolute())
 
@@ -120,31 +128,49 @@ def run(
     `Stopped` once `stop` is set.
     """
     foreground = any(call.way == "foreground" for call in calls)
-    log_descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) if log else -1
-    specification, spec_writer = os.pipe()
-    results, result_writer = os.pipe()
-    inherited = [specification, result_writer] + ([log_descriptor] if log else [])
-    try:
+    with ExitStack() as ends, _interrupts(ignored=foreground):
+        # overlayfs leaves a folder in here that nobody may enter.
+        ends.callback(shutil.rmtree, sandbox.folder / "work", ignore_errors=True)
+        log_descriptor = ends.enter_context(log.open("ab")).fileno() if log else -1
+        text = json.dumps(_specification(sandbox, calls, log_descriptor))
+        reader, writer = (ends.enter_context(end) for end in _pipe())
+        results, result_writer = (ends.enter_context(end) for end in _pipe())
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_PROGRAM), str(specification), str(result_writer)],
-            pass_fds=inherited,
+            [
+                *(sys.executable, "-I", "-S", str(_PROGRAM)),
+                *(str(reader.fileno()), str(result_writer.fileno())),
+            ],
+            pass_fds=[reader.fileno(), result_writer.fileno()] + [log_descriptor] * bool(log),
             stdin=None if foreground else subprocess.DEVNULL,
             # On a terminal the program must stay in the terminal's session.
             start_new_session=not foreground,
         )
-    finally:
-        for descriptor in inherited:
-            os.close(descriptor)
+        ends.callback(process.wait)
+        # Closed before that wait, which tells the process to end, and all in the sandbox with it.
+        ends.callback(results.close)
+        reader.close()
+        result_writer.close()
+        with suppress(BrokenPipeError), writer:
+            writer.write(text.encode())
+        return _read_results(results.fileno(), stop, on_result)
+
+
+def _pipe() -> tuple[IO[bytes], IO[bytes]]:
+    reader, writer = os.pipe()
+    return os.fdopen(reader, "rb"), os.fdopen(writer, "wb")
+
+
+@contextmanager
+def _interrupts(*, ignored: bool) -> Iterator[None]:
+    """Leave interrupts of the terminal to the program that runs on it, while `ignored`."""
+    if not ignored or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with os.fdopen(spec_writer, "w") as writer:
-            json.dump(_specification(sandbox, calls, log_descriptor), writer)
-        return _read_results(results, process, stop, on_result)
+        yield
     finally:
-        os.close(results)
-        process.kill()
-        process.wait()
-        # overlayfs leaves a folder in here that nobody may enter.
-        shutil.rmtree(sandbox.folder / "work", ignore_errors=True)
+        signal.signal(signal.SIGINT, before)
 
 
 def _specification(sandbox: Sandbox, calls: Sequence[Call], log: int) -> dict[str, Any]:
@@ -159,26 +185,33 @@ def _specification(sandbox: Sandbox, calls: Sequence[Call], log: int) -> dict[st
         "hostname": sandbox.hostname,
         "loopback": sandbox.loopback,
         "log": log,
+        "filter": _filter().hex(),
         "calls": [{**asdict(call), "environment": dict(call.environment)} for call in calls],
     }
 
 
+def _filter() -> bytes:
+    try:
+        return system_call_filter(platform.machine())
+    except ValueError as error:
+        raise BuildError.one(
+            f"no sandbox on this machine, {platform.machine()}: {error}",
+            remedy="build on another machine",
+        ) from error
+
+
 def _read_results(
-    results: int,
-    process: subprocess.Popen[bytes],
-    stop: Event | None,
-    on_result: Callable[[int, Result], None],
+    results: int, stop: Event | None, on_result: Callable[[int, Result], None]
 ) -> tuple[Result, ...]:
     found: list[Result] = []
     pending = b""
     while True:
         if stop is not None and stop.is_set():
             raise Stopped
-        if not select.select([results], [], [], 0.1)[0]:
+        if not select.select([results], [], [], _POLL)[0]:
             continue
         chunk = os.read(results, 1 << 16)
         if not chunk:
-            process.wait()
             return tuple(found)
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:

@@ -77,7 +77,7 @@ def mount(
     flags: int = 0,
     options: str | None = None,
 ) -> None:
-    """Mount, as mount(2) has it."""
+    """Do what mount(2) does."""
     encoded = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
     data = None if options is None else os.fsencode(options)
     check(LIBC.mount(*encoded, ctypes.c_ulong(flags), data), f"mount {kind or ''} on {target}")
@@ -169,7 +169,7 @@ def raise_loopback() -> None:
 def refuse_system_calls(program: bytes) -> None:
     """Put a filter of system calls over this process and all that it starts."""
     instructions = ctypes.create_string_buffer(program, len(program))
-    head = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
+    head = struct.pack("HP", len(program) // 8, ctypes.addressof(instructions))
     number = SYS_SECCOMP[os.uname().machine]
     flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW  # else older kernels make the processes slower
     check(LIBC.syscall(number, SECCOMP_SET_MODE_FILTER, flags, head), "seccomp")
@@ -293,7 +293,7 @@ class Reaper:
             write(self.log, content)
 
     def wait(self, pipes: list[int], seconds: float) -> list[int]:
-        """Wait for a process to end or for one of `pipes`, which are returned, to have something."""
+        """Wait for a process to end, or for something in `pipes`; return those that have it."""
         ready, _, _ = select.select([self.bell, *pipes], [], [], max(seconds, 0.0))
         if self.bell in ready:
             os.read(self.bell, 1 << 16)
@@ -312,17 +312,24 @@ class Reaper:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(pid, signal.SIGKILL)
                 return None, bytes(output)
-            if self.wait(pipes, left) and not self.copy(pipe, output, 1 << 16):
+            if self.wait(pipes, left) and self.copy(pipe, output, 1 << 16) == 0:
                 pipes = []  # it was closed, by a program that goes on
         # What is there by now; what daemons go on to print has no end.
-        left_over = struct.unpack("i", fcntl.ioctl(pipe, FIONREAD, bytes(4)))[0]
-        while left_over > 0:
-            left_over -= self.copy(pipe, output, left_over)
+        size = struct.unpack("i", fcntl.ioctl(pipe, FIONREAD, bytes(4)))[0]
+        while size > 0 and (copied := self.copy(pipe, output, size)):
+            size -= copied
         return self.ended.pop(pid), bytes(output)
 
-    def copy(self, pipe: int, output: bytearray, size: int) -> int:
-        """Copy up to `size` bytes from `pipe` to the log and to `output`; return how many."""
-        chunk = os.read(pipe, size)
+    def copy(self, pipe: int, output: bytearray, size: int) -> int | None:
+        """Copy up to `size` bytes from `pipe` to the log and to `output`; return how many.
+
+        0 when the pipe was closed, None when it is empty: a program may have opened it anew, by
+        its name in /proc, and have taken what was there.
+        """
+        try:
+            chunk = os.read(pipe, size)
+        except BlockingIOError:
+            return None
         self.note(chunk)
         output += chunk[: OUTPUT_LIMIT - len(output)]
         return len(chunk)
@@ -335,6 +342,7 @@ def run(call: Json, reaper: Reaper) -> Json:
     expected = re.compile(call["stdout"], re.MULTILINE)
     while True:
         pipe, output = os.pipe()
+        os.set_blocking(pipe, False)
         pid = start(call, output, inherit=False)
         os.close(output)
         code, printed = reaper.follow(pid, pipe, deadline)
@@ -385,6 +393,8 @@ def refuse(call: Json, reaper: Reaper) -> Json:
 def first_process(spec: Json, results: int) -> None:
     """Be the first process of the sandbox: set it up, run the calls, report each."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if is_deserted(results):
+        return  # the outer process had ended before this one asked to be told
     mount(None, "/", None, MS_REC | MS_PRIVATE)
     mount_overlay(spec)
     root = f"{spec['folder']}/root"
@@ -415,11 +425,18 @@ def first_process(spec: Json, results: int) -> None:
             return
 
 
+def is_deserted(results: int) -> bool:
+    """Return whether nobody can read the results any more."""
+    poll = select.poll()
+    poll.register(results, 0)  # an error is told without being asked for
+    return bool(poll.poll(0))
+
+
 def wait_for(first: int, results: int) -> None:
     """Wait for the first process; end it as soon as nobody reads the results any more."""
     poll = select.poll()
     poll.register(os.pidfd_open(first), select.POLLIN)
-    poll.register(results, 0)  # an error is told without being asked for
+    poll.register(results, 0)
     poll.poll()
     # The end of the first process is the end of all: it comes after that of the others.
     os.kill(first, signal.SIGKILL)

@@ -66,7 +66,10 @@ class _Unpacking:
                 self._add_file(entry, content)
 
     def finish(self) -> None:
-        """Give the folders what their entries say: last, for writing into them changes times."""
+        """Give the folders what their entries say: last, for writing into them changes times.
+
+        Innermost first, or a folder could be closed to its owner before what lies in it is done.
+        """
         for path in sorted(self._folders, reverse=True):
             _restore(self._root.folder(path), self._folders[path])
 

@@ -1,0 +1,90 @@
+"""What tests of the whole program share: a store with a small part of the fleet, really built."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+# Quick to build, and of every sort: a parent with children, services, users, an openstack type.
+SMALL = ("cron", "chrony", "memcached", "redis-base+", "source-openstack-base")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """A folder with a store and a lock, and lamina to be called in it."""
+
+    folder: Path
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "lamina.lock.json"
+
+    def start(
+        self, *words: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start lamina as a user does, its output to be read by the caller."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "lamina", *words],
+            cwd=self.folder,
+            env={**os.environ, "LAMINA_STORE": str(self.store), **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def lamina(
+        self, *words: str, environment: Mapping[str, str] | None = None, code: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run lamina to its end, and expect this exit code unless it is None."""
+        process = self.start(*words, environment=environment)
+        output, messages = process.communicate()
+        if code is not None:
+            assert process.returncode == code, f"{words}: {output}{messages}"
+        return subprocess.CompletedProcess(words, process.returncode, output, messages)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """The small fleet, locked and built; not to be changed.
+
+    LAMINA_TEST_FOLDER names a folder to keep and use again, which makes the next run quicker.
+    """
+    kept = os.environ.get("LAMINA_TEST_FOLDER")
+    workshop = Workshop(folder=Path(kept) if kept else tmp_path_factory.mktemp("workshop"))
+    workshop.folder.mkdir(parents=True, exist_ok=True)
+    workshop.lamina("lock")
+    workshop.lamina("build", *SMALL)
+    return workshop
+
+
+@pytest.fixture
+def workshop(built: Workshop, tmp_path: Path) -> Iterator[Workshop]:
+    """A copy of the built small fleet, to be changed, damaged and interrupted."""
+    folder = tmp_path / "workshop"
+    subprocess.run(["cp", "-a", "--reflink=auto", str(built.folder), str(folder)], check=True)
+    yield Workshop(folder=folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def unbuilt(built: Workshop, tmp_path: Path) -> Iterator[Workshop]:
+    """The lock and the downloads of the small fleet, and nothing built yet."""
+    fresh = Workshop(folder=tmp_path / "unbuilt")
+    fresh.store.mkdir(parents=True)
+    shutil.copy(built.lock, fresh.lock)
+    shutil.copy(built.store / "format", fresh.store / "format")
+    shutil.copytree(built.store / "downloads", fresh.store / "downloads")
+    yield fresh
+    shutil.rmtree(fresh.folder, ignore_errors=True)
