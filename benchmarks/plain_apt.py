@@ -13,14 +13,17 @@ from lamina.engine.sandbox import Bind, Call, Result, Sandbox
 from lamina.store.store import Store
 
 _APT = "/tmp/.lamina/apt"
-_DENY = "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d && chmod 0755 /usr/sbin/policy-rc.d"
+_DENY = (
+    "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d && chmod 0755 /usr/sbin/policy-rc.d"
+)
 
 
 def plain_install(job: Job, store: Store, root: Path, work: Path) -> tuple[Sandbox, float]:
     """Install the image's packages by apt-get over its parent; return the sandbox and seconds.
 
-    The packages are downloaded already, the indices are those of the solver's `root`. The time is
-    apt-get's own. What lamina does besides installing (accounts, files, rules) is done as well.
+    The packages are downloaded already, the indices are those of the solver's `root`, and apt's
+    cache of them is made. The time is apt-get's own. What lamina does besides installing
+    (accounts, files, rules) is done as well.
     """
     archives = work / "archives"
     (archives / "partial").mkdir(parents=True)
@@ -43,12 +46,21 @@ def plain_install(job: Job, store: Store, root: Path, work: Path) -> tuple[Sandb
     )
     sandbox.prepare(box)
     variables = environment(job.epoch)
+    options = (
+        "Debug::NoLocking=1",
+        "APT::Sandbox::User=root",
+        f"Dir::Cache::archives={_APT}/archives",
+        f"Dir::State::lists={_APT}/lists",
+        "Dir::Etc::sourcelist=/dev/null",
+        f"Dir::Etc::sourceparts={_APT}/sources",
+    )
+    places = tuple(word for option in options for word in ("-o", option))
+    # As `apt-get update` leaves it behind in every image build.
+    cache = Call(argv=("apt-cache", "gencaches", *places), environment=variables, title="cache")
     install = Call(
         argv=(
             *("apt-get", "install", "-y", "-q", "--no-install-recommends", "--no-download"),
-            *("-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"),
-            *("-o", f"Dir::Cache::archives={_APT}/archives", "-o", f"Dir::State::lists={_APT}/lists"),
-            *("-o", "Dir::Etc::sourcelist=/dev/null", "-o", f"Dir::Etc::sourceparts={_APT}/sources"),
+            *places,
             # As lamina and every image build does: what is written is thrown away on a crash.
             *("-o", "DPkg::Options::=--force-unsafe-io"),
             *(f"{ref.name}={ref.version}" for ref in job.units.values()),
@@ -59,7 +71,7 @@ def plain_install(job: Job, store: Store, root: Path, work: Path) -> tuple[Sandb
     calls = (
         Call(argv=("/bin/sh", "-euc", _DENY), environment=variables, title="deny services"),
         *account_calls(job.image.groups, job.image.users, variables),
-        *((install,) if job.units else ()),
+        *((cache, install) if job.units else ()),
         Call(argv=("rm", "-f", "/usr/sbin/policy-rc.d"), environment=variables, title="allow"),
         *finish.finish_calls(job.image, job.rules, variables),
     )

@@ -8,7 +8,6 @@ from lamina import system
 from lamina.errors import Fault, NetworkError, StoreError, UsageError
 from lamina.model.built import Built
 from lamina.model.destination import Destination, Transport
-from lamina.model.digest import Digest
 from lamina.oci.extract import extract_layer
 from lamina.store.store import Store
 
@@ -17,34 +16,23 @@ _MANY = (Transport.OCI, Transport.OCI_ARCHIVE)
 _DAEMONS = (Transport.DOCKER_DAEMON, Transport.CONTAINERS_STORAGE)
 
 
-def damaged_blobs(built: Built, store: Store, sound: set[Digest]) -> tuple[Fault, ...]:
-    """Return what is wrong with an image's blobs, each read and checked; damaged ones are removed.
-
-    Blobs in `sound` were checked before, and those found right are added to it.
-    """
-    faults = []
-    for digest in (built.manifest, built.config, *(layer.digest for layer in built.layers)):
-        if digest in sound:
-            continue
-        if fault := store.layout.verify_blob(digest):
-            faults.append(fault)
-            store.layout.blob_path(digest).unlink(missing_ok=True)
-        else:
-            sound.add(digest)
-    return tuple(faults)
-
-
-def export_image(built: Built, name: str, store: Store, destination: Destination) -> None:
+def export_image(
+    built: Built, name: str, store: Store, destination: Destination, *, docker_host: str = ""
+) -> None:
     """Export one image, tagged `name` in the store's layout, its blobs known to be right.
 
-    Raises `UsageError` for a folder that is not empty, `StoreError` or `NetworkError` when the
-    other program did not take the image.
+    `docker_host` is where Docker's daemon listens, in the words of DOCKER_HOST. Raises
+    `UsageError` for a folder that is not empty, `StoreError` or `NetworkError` when the other
+    program did not take the image.
     """
     if destination.transport is Transport.ROOTFS:
         _unpack(built, store, Path(destination.place))
         return
     source = f"oci:{store.layout.root}:{name}"
-    done = system.run(["skopeo", "copy", "--quiet", source, _target(destination, name)])
+    options = ["--quiet"]
+    if docker_host and destination.transport is Transport.DOCKER_DAEMON:
+        options += ["--dest-daemon-host", docker_host]  # skopeo does not read DOCKER_HOST
+    done = system.run(["skopeo", "copy", *options, source, _target(destination, name)])
     if done.code:
         fault = Fault(
             str(destination), done.messages.strip() or "skopeo failed", _remedy(destination)

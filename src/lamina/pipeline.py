@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
+from lamina.build.damage import Check, Damages, blob_check, find_damages, mount_check
 from lamina.build.fleet import Order, RunResult, build_fleet
 from lamina.build.lineage import finder, lineage, mountable
 from lamina.build.proof import tests_digest
@@ -19,7 +20,7 @@ from lamina.build.units import Units
 from lamina.build.visit import visit
 from lamina.catalog import default_folder, load_catalog
 from lamina.errors import Fault, LockError, UsageError
-from lamina.export import check_destination, damaged_blobs, export_image
+from lamina.export import check_destination, export_image
 from lamina.lock import (
     LockChange,
     Source,
@@ -41,8 +42,8 @@ from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock
 from lamina.model.names import Scheme, parse_name, print_names
 from lamina.model.plan import Plan
-from lamina.model.selection import select
-from lamina.plan import inputs_of, make_plan
+from lamina.model.selection import select, with_ancestors
+from lamina.plan import inputs_of, make_plan, refuse_unbuildable
 from lamina.settings import Settings
 from lamina.storage import StorageReport, make_report
 from lamina.store.gc import Sweep, collect, plan_gc, read_contents
@@ -76,7 +77,7 @@ def choose(settings: Settings, catalog: Catalog, terms: Sequence[str]) -> tuple[
 def current(settings: Settings) -> Current:
     """Return the images that the store has for the settings' distribution."""
     if not settings.store.exists():
-        return Current(images={}, faults=())
+        return Current(images={}, damaged={}, index=None)
     return Store(settings.store).read_current(settings.distro)
 
 
@@ -116,13 +117,25 @@ def plan(settings: Settings, catalog: Catalog, lock: Lock, selection: Sequence[I
     return make_plan(catalog, lock, current(settings).images, selection)
 
 
-def build(settings: Settings, terms: Sequence[str], *, listener: Listener, test: bool) -> RunResult:
-    """Build, test and tag what the terms select; without a lock file, lock first."""
+def build(
+    settings: Settings, terms: Sequence[str], *, listener: Listener, test: bool, verify: bool
+) -> RunResult:
+    """Build, test and tag what the terms select; without a lock file, lock first.
+
+    With `verify`, everything that the store has of these images is read and checked before, and
+    what is damaged is made again. Raises `BuildError` for an image named outright that cannot be
+    built.
+    """
     catalog = load(settings)
     chosen = choose(settings, catalog, terms)
+    refuse_unbuildable(catalog, terms)
     if not settings.lock.exists():
         listener(Note(message=f"there is no {settings.lock.name} yet: it is made first"))
         lock(settings, catalog, update=(), listener=listener)
+    if verify:
+        store, images = Store(settings.store), current(settings).images
+        wanted = [images[image] for image in with_ancestors(catalog, chosen) if image in images]
+        _tell(find_damages(wanted, (blob_check(store), mount_check(store, images))), listener)
     return _build(settings, catalog, chosen, listener=listener, test=test)
 
 
@@ -135,7 +148,10 @@ def _build(
     test: bool,
 ) -> RunResult:
     fleet = locked(settings, catalog)
-    images = current(settings).images
+    there = current(settings)
+    if there.index:
+        listener(Note(message=str(there.index)))
+    images = there.images
     steps = make_plan(catalog, fleet, images, chosen)
     listener(
         Planned(
@@ -225,10 +241,15 @@ def _tag(catalog: Catalog, lock_digest: Digest, store: Store, image: Image, buil
 
 
 def test(settings: Settings, terms: Sequence[str], *, listener: Listener) -> RunResult:
-    """Run the tests of the selected images that are built."""
+    """Run the tests of the selected images that are built; damaged ones are built again first."""
     catalog = load(settings)
     images = catalog.by_id()
-    built = _present(settings, choose(settings, catalog, terms), every=bool(terms))
+    chosen = choose(settings, catalog, terms)
+    if not terms:
+        there = current(settings)
+        chosen = tuple(image for image in chosen if image in {*there.images, *there.damaged})
+    check = mount_check(Store(settings.store), current(settings).images)
+    built = _mended(settings, catalog, chosen, check, listener)
     store = Store.open(settings.store)
     pairs = [(images[image], built[image]) for image in built if images[image].tests]
     with _units(settings, catalog, store, listener) as units:
@@ -243,57 +264,77 @@ def test(settings: Settings, terms: Sequence[str], *, listener: Listener) -> Run
         )
 
 
-def run(settings: Settings, name: str, command: Sequence[str]) -> int:
-    """Run a command in a built image and return its exit code."""
+def run(settings: Settings, name: str, command: Sequence[str], *, listener: Listener) -> int:
+    """Run a command in a built image and return its exit code; mend the image first."""
     catalog = load(settings)
     image = catalog.by_id()[parse_name(name, catalog)]
-    built = _present(settings, (image.id,), every=True)[image.id]
+    check = mount_check(Store(settings.store), current(settings).images)
+    built = _mended(settings, catalog, (image.id,), check, listener)[image.id]
     store = Store.open(settings.store)
     find = finder(store, current(settings).images)
     with (
         store.in_use(),
         store.work_folder() as work,
-        _units(settings, catalog, store, lambda _event: None) as units,
+        _units(settings, catalog, store, listener) as units,
     ):
         stack = mountable(lineage(built, find), store, units, Event())
         return visit(image.runtime, stack, tuple(command), work)
 
 
 def export(
-    settings: Settings, terms: Sequence[str], destination: Destination
+    settings: Settings, terms: Sequence[str], destination: Destination, *, listener: Listener
 ) -> Mapping[ImageId, Digest]:
-    """Export the selected images, damaged blobs made again first; return their manifests."""
+    """Export the selected images, damaged ones built again first; return their manifests."""
     catalog = load(settings)
     images = catalog.by_id()
     selection = choose(settings, catalog, terms)
     check_destination(destination, len(selection))
-    built = _present(settings, selection, every=True)
+    built = _mended(settings, catalog, selection, blob_check(Store(settings.store)), listener)
     store = Store.open(settings.store)
-    sound: set[Digest] = set()
-    damaged = [image for image in selection if damaged_blobs(built[image], store, sound)]
-    if damaged:
-        _build(settings, catalog, damaged, listener=lambda _event: None, test=False)
     with store.in_use():
         for image in selection:
             (name,) = print_names(images[image], catalog.distro, Scheme.SPLIT, tag=TAG)
-            export_image(built[image], name, store, destination)
+            export_image(built[image], name, store, destination, docker_host=settings.docker_host)
     return {image: built[image].manifest for image in selection}
 
 
-def _present(
-    settings: Settings, selection: Sequence[ImageId], *, every: bool
+def _mended(
+    settings: Settings,
+    catalog: Catalog,
+    selection: Sequence[ImageId],
+    check: Check,
+    listener: Listener,
 ) -> Mapping[ImageId, Built]:
-    """Return the selected images that are built; with `every`, raise where one is not."""
-    here = current(settings).images
-    if every:
-        UsageError.raise_all(
-            [
-                Fault("", f"{image} is not built", f"run `lamina build {image}`")
-                for image in selection
-                if image not in here
-            ]
-        )
-    return {image: here[image] for image in selection if image in here}
+    """Return the selected images, those that are damaged built again first.
+
+    Raises `UsageError` for those that were never built, and what went wrong when one is built
+    again.
+    """
+    there = current(settings)
+    UsageError.raise_all(
+        [
+            Fault("", f"{image} is not built", f"run `lamina build {image}`")
+            for image in selection
+            if image not in there.images and image not in there.damaged
+        ]
+    )
+    images = [there.images[image] for image in selection if image in there.images]
+    damages = find_damages(images, [check])
+    _tell(damages, listener)
+    if there.index:
+        listener(Note(message=str(there.index)))
+        Store.open(settings.store)  # puts it right
+    damaged = [image for image in selection if image in damages or image in there.damaged]
+    if damaged:
+        _build(settings, catalog, damaged, listener=listener, test=False).raise_failures()
+        there = current(settings)
+    return {image: there.images[image] for image in selection}
+
+
+def _tell(damages: Damages, listener: Listener) -> None:
+    """Tell what was damaged, each fault once however many images share what it is about."""
+    for message in dict.fromkeys(fault.message for each in damages.values() for fault in each):
+        listener(Note(message=message))
 
 
 def _units(settings: Settings, catalog: Catalog, store: Store, listener: Listener) -> Units:

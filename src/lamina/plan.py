@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
-from lamina.errors import Fault, LockError
+from lamina.errors import BuildError, Fault, LockError
 from lamina.model.built import ENGINE, Built, Inputs
 from lamina.model.catalog import Catalog, Distro
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import FileCopy, Image, ImageId
 from lamina.model.lock import Lock, LockedImage, UnitRef
+from lamina.model.names import parse_names
 from lamina.model.plan import Plan, PlanStep
-from lamina.model.selection import with_ancestors
+from lamina.model.selection import is_name, with_ancestors
 
 
 def make_plan(
@@ -63,6 +64,27 @@ def obstacles(catalog: Catalog) -> Mapping[ImageId, str]:
         elif image.parent in found:
             found[image.id] = f"{image.parent} is blocked"
     return found
+
+
+def refuse_unbuildable(catalog: Catalog, terms: Sequence[str]) -> None:
+    """Raise `BuildError` for the images named outright in a selection that cannot be built.
+
+    One that a glob or a field selects is only left out, and so is one of the types of an image.
+    """
+    why_not = obstacles(catalog)
+    named = [parse_names(term, catalog) for term in terms if is_name(term)]
+    BuildError.raise_all(
+        [
+            Fault(
+                str(image),
+                f"cannot be built for {catalog.distro.name}: {why_not[image]}",
+                "leave it out; `lamina list --unbuildable` shows all such images",
+            )
+            for images in named
+            if why_not.keys() >= set(images)
+            for image in images
+        ]
+    )
 
 
 def inputs_of(

@@ -32,6 +32,7 @@ class Settings:
     jobs: int  # how many images are built at a time
     mirrors: Mapping[str, str]  # repository name to the address that serves it
     profiles: Mapping[str, tuple[str, ...]]  # name to the selection terms it stands for
+    docker_host: str = ""  # where Docker's daemon listens; empty: where it does by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ def read_settings(flags: Flags, surroundings: Surroundings) -> Settings:
         jobs=flags.jobs or _jobs(given) or file.jobs or surroundings.cores,
         mirrors=dict(file.mirrors) | _mirrors(given),
         profiles=file.profiles,
+        docker_host=given.get("DOCKER_HOST", ""),
     )
 
 

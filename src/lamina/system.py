@@ -72,8 +72,9 @@ def output_of(arguments: Sequence[str], *, environment: Mapping[str, str] | None
 class Conversation:
     """A running program that answers each line with a line."""
 
-    def __init__(self, process: subprocess.Popen[str], messages: IO[bytes]) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[str], messages: IO[bytes]) -> None:
         """Speak to `process`, whose standard error goes to the file `messages`."""
+        self._name = name
         self._process = process
         self._messages = messages
 
@@ -93,7 +94,7 @@ class Conversation:
             code = self._process.wait()
             self._messages.seek(0)
             messages = self._messages.read().decode(errors="replace")
-            raise _failed(str(_program(self._process)), code, messages)
+            raise _failed(self._name, code, messages)
         return answer.rstrip("\n")
 
 
@@ -116,15 +117,10 @@ def conversation(arguments: Sequence[str]) -> Iterator[Conversation]:
             raise _missing(arguments[0]) from None
         with process:
             try:
-                yield Conversation(process, messages)
+                yield Conversation(arguments[0], process, messages)
             except BaseException:
                 process.kill()
                 raise
-
-
-def _program(process: subprocess.Popen[str]) -> object:
-    arguments = process.args
-    return arguments[0] if isinstance(arguments, list) else arguments
 
 
 def _missing(program: str) -> LaminaError:

@@ -135,6 +135,8 @@ def a_result(*outcomes: Outcome) -> RunResult:
         (("built", "failed", "blocked"), 1),
         (("test failed", "built"), 3),
         (("test failed", "failed"), 1),
+        (("test failed", "not fetched", "blocked"), 4),
+        (("not fetched", "failed"), 1),
         (("failed", "interrupted"), 130),
     ],
 )

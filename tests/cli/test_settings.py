@@ -37,6 +37,12 @@ def test_the_store_follows_xdg(tmp_path: Path) -> None:
     assert read(tmp_path, XDG_DATA_HOME="/data").store == Path("/data/lamina")
 
 
+def test_dockers_daemon_is_where_docker_is_told_to_look(tmp_path: Path) -> None:
+    assert (
+        read(tmp_path, DOCKER_HOST="unix:///run/mine.sock").docker_host == "unix:///run/mine.sock"
+    )
+
+
 def test_without_a_home_the_store_must_be_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="LAMINA_STORE"):
         read(tmp_path, HOME="")

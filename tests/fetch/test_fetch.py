@@ -376,3 +376,31 @@ def test_an_interrupt_ends_it_at_once_and_leaves_only_parts(tmp_path: Path) -> N
     assert took < 2
     assert names(tmp_path) == ["cron.deb.part"]
     assert (tmp_path / "cron.deb.part").read_bytes() == CONTENT[:5000]
+
+
+def test_a_mirror_that_fails_for_file_after_file_is_not_asked_for_the_rest(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    downloads = [a_download(mirror, tmp_path, f"{number:02}.deb") for number in range(20)]
+    for download in downloads:
+        mirror.answers[f"/{download.path.name}"] = lambda handler, _: status(handler, 500)
+    failures = fetch_all(downloads, jobs=4, patience=replace(QUICK, attempts=2))
+    assert [failure.cause for failure in failures] == [Cause.MIRROR] * 20
+    tried = [failure for failure in failures if not failure.message.startswith("not tried")]
+    # Eight, and those that were under way then.
+    assert 8 <= len(tried) < 8 + 4
+    assert len(mirror.requests) == 2 * len(tried)
+
+
+def test_a_mirror_that_fails_for_some_files_is_asked_for_all(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    downloads = [a_download(mirror, tmp_path, f"{number:02}.deb") for number in range(20)]
+    for number, download in enumerate(downloads):
+        mirror.answers[f"/{download.path.name}"] = (
+            (lambda handler, _: whole(handler, CONTENT))
+            if number % 2
+            else (lambda handler, _: status(handler, 500))
+        )
+    failures = fetch_all(downloads, jobs=1, patience=replace(QUICK, attempts=1))
+    assert [failure.download for failure in failures] == downloads[::2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from tests.lock.archive import Archive, Key, new_key
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A store whose solver's root is made by the first test that uses it."""
-    return tmp_path_factory.mktemp("store")
+    store = tmp_path_factory.mktemp("store")
+    yield store
+    shutil.rmtree(store)  # a whole system: too large to be kept as pytest keeps its folders
 
 
 @pytest.fixture(scope="session")

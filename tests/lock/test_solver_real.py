@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from tests.lock.fleets import DEBIAN, a_distro, an_image
 from lamina.backends.deb.solver import Question, Solution, Solver, running_solver
 from lamina.backends.deb.solver_root import (
     SolverRoot,
+    list_name,
     read_indices,
     solver_root,
     update_indices,
 )
-from lamina.errors import BuildError, NetworkError
+from lamina.errors import BuildError, NetworkError, UsageError
 from lamina.mirrors import Mirrors, find_mirrors
 from lamina.model.image import Image
 from lamina.model.lock import UnitRef
@@ -132,6 +134,32 @@ def test_the_indices_are_the_ones_that_apt_verified(root: SolverRoot) -> None:
     (index,) = read_indices(root)
     assert (index.repository, index.suite) == ("debian", "trixie")
     assert index.date.endswith("Z")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://mirror.example/debian/dists/trixie/InRelease",
+        "https://me:secret@mirror.example:8080/debian_x/dists/trixie~a/InRelease",
+        "http://127.0.0.1:3142/a%20b/dists/trixie-updates/InRelease",
+        "file:/srv/a+b=c@d/dists/stable/InRelease",
+        "file:///srv/extras/dists/stable/InRelease",
+    ],
+)
+def test_a_list_has_the_name_that_apt_gives_it(root: SolverRoot, url: str) -> None:
+    program = "import apt_pkg, sys; print(apt_pkg.uri_to_filename(sys.argv[1]), end='')"
+    command = ["chroot", str(root.path), "python3", "-c", program, url]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert list_name(url) == done.stdout
+
+
+def test_a_distribution_whose_key_is_not_installed_is_told(tmp_path: Path) -> None:
+    distro = a_distro(replace(DEBIAN, keyring="/usr/share/keyrings/of-nowhere.gpg"))
+    with (
+        pytest.raises(UsageError, match="apt-get install debian-archive-keyring"),
+        solver_root(distro, distro.repositories, Mirrors(urls={}), tmp_path),
+    ):
+        pass
 
 
 def test_nothing_of_the_root_stays_mounted(root: SolverRoot, base: Solution) -> None:

@@ -92,9 +92,75 @@ def test_the_index_is_sorted_by_name(layout: Layout) -> None:
     assert (layout.root / "index.json").read_bytes() == first
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"manifests":[{"digest":"x"}]}', "\0"])
-def test_a_damaged_index_is_told_and_written_anew(layout: Layout, text: str) -> None:
-    (layout.root / "index.json").write_text(text)
+DAMAGED_INDICES = ["", "[]", "{}", '{"manifests":[{"digest":"x"}]}', "\0", "\ud800"]
+
+
+@pytest.mark.parametrize("text", DAMAGED_INDICES)
+def test_a_damaged_index_is_told_and_taken_from_its_copy(layout: Layout, text: str) -> None:
+    layout.update_index(lambda _: [named("a"), named("b")])
+    index = layout.root / "index.json"
+    before = index.read_bytes()
+    assert layout.index_fault() is None
+    index.write_text(text, errors="surrogatepass")
+    assert [d.annotations[REF_NAME] for d in layout.index()] == ["a", "b"]
+    fault = layout.index_fault()
+    assert fault is not None
+    assert str(index) in str(fault)
+    layout.create()
+    assert index.read_bytes() == before
+    assert layout.index_fault() is None
+
+
+def test_every_changed_byte_of_an_index_is_noticed_or_means_nothing(layout: Layout) -> None:
+    layout.update_index(lambda _: [named("a")])
+    index = layout.root / "index.json"
+    whole, right = index.read_bytes(), layout.index()
+    unnoticed = []
+    for place in range(len(whole)):
+        content = bytearray(whole)
+        content[place] ^= 1
+        index.write_bytes(content)
+        assert layout.index() == right
+        if layout.index_fault() is None:
+            unnoticed.append(bytes(content))
+    # A name that nobody knows counts as none, and every index is one without being called so.
+    assert [
+        text for text in unnoticed if b'"mediaType":"application/vnd.oci.image.index' in text
+    ] == []
+    assert len(unnoticed) <= len("mediaType")
+
+
+def test_what_other_programs_add_to_an_index_is_no_damage(layout: Layout) -> None:
+    layout.update_index(lambda _: [named("a")])
+    index = layout.root / "index.json"
+    raw = json.loads(index.read_bytes())
+    raw["manifests"].append(named("foreign").to_json())
+    index.write_text(json.dumps(raw, indent=2))
+    assert layout.index_fault() is None
+    assert [d.annotations[REF_NAME] for d in layout.index()] == ["a", "foreign"]
+
+
+def test_a_process_killed_between_copy_and_index_has_changed_both(layout: Layout) -> None:
+    layout.update_index(lambda _: [named("a")])
+    index = layout.root / "index.json"
+    before = index.read_bytes()
+    layout.update_index(lambda _: [named("b")])
+    index.write_bytes(before)
+    assert [d.annotations[REF_NAME] for d in layout.index()] == ["b"]
+
+
+@pytest.mark.parametrize("copy", ["", "x", "sha256:0\n{}"])
+def test_a_damaged_copy_says_nothing_about_the_index(layout: Layout, copy: str) -> None:
+    layout.update_index(lambda _: [named("a")])
+    (layout.root / "index.copy").write_text(copy)
+    assert layout.index_fault() is None
+    assert [d.annotations[REF_NAME] for d in layout.index()] == ["a"]
+
+
+@pytest.mark.parametrize("text", DAMAGED_INDICES)
+def test_an_index_damaged_like_its_copy_is_told_and_written_anew(layout: Layout, text: str) -> None:
+    for name in ("index.json", "index.copy"):
+        (layout.root / name).write_text(text, errors="surrogatepass")
     with pytest.raises(StoreError, match="not an OCI image index"):
         layout.index()
     layout.update_index(lambda before: (*before, named("a")))

@@ -17,14 +17,14 @@ from tests.plan.fleets import (
     with_image,
 )
 
-from lamina.errors import LockError
+from lamina.errors import BuildError, LockError
 from lamina.model.built import Built
 from lamina.model.catalog import Catalog, PathRule
 from lamina.model.digest import Digest
-from lamina.model.image import FileCopy, Image, ImageId, Runtime, User
+from lamina.model.image import FileCopy, Image, ImageId, Kind, Runtime, Type, User
 from lamina.model.lock import DpkgCall, Lock
 from lamina.model.plan import Plan
-from lamina.plan import make_plan
+from lamina.plan import make_plan, refuse_unbuildable
 
 BASE, CRON, MARIADB = ImageId("base"), ImageId("cron"), ImageId("mariadb")
 PACKAGES = {
@@ -328,6 +328,34 @@ def test_what_cannot_be_built_blocks_only_its_descendants_and_says_why() -> None
         "kafka-ui": ("blocked", "kafka is blocked"),
         "kafka-ui-extra": ("blocked", "kafka-ui is blocked"),
     }
+
+
+NOVA = replace(an_image("nova", "base"), kind=Kind.OPENSTACK)
+FLEET = a_catalog(
+    an_image("base"),
+    an_image("kafka", "base", unbuildable="not packaged"),
+    an_image("kafka-ui", "kafka"),
+    replace(NOVA, id=ImageId("nova", Type.SOURCE)),
+    replace(NOVA, id=ImageId("nova", Type.BINARY), unbuildable="none"),
+)
+
+
+@pytest.mark.parametrize("term", ["base", "kafka*", "kafka+", "family:kafka", "nova"])
+def test_what_is_not_named_outright_may_be_left_out_of_a_build(term: str) -> None:
+    refuse_unbuildable(FLEET, [term])
+
+
+@pytest.mark.parametrize(
+    ("term", "message"),
+    [
+        ("kafka", "kafka: cannot be built for debian-13: not packaged"),
+        ("debian-kafka-ui", "kafka-ui: cannot be built for debian-13: kafka is blocked"),
+        ("binary-nova", "binary-nova: cannot be built for debian-13: none"),
+    ],
+)
+def test_an_image_named_outright_that_cannot_be_built_is_refused(term: str, message: str) -> None:
+    with pytest.raises(BuildError, match=f"^{message}\n"):
+        refuse_unbuildable(FLEET, ["base", term])
 
 
 def test_every_image_that_the_lock_lacks_is_a_fault_of_its_own(

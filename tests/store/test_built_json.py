@@ -67,12 +67,8 @@ def test_a_changed_byte_is_noticed(built: Built, data: st.DataObject) -> None:
     text = bytearray(to_json(built))
     place = data.draw(st.integers(0, len(text) - 1))
     text[place] ^= 1 << data.draw(st.integers(0, 6))
-    try:
-        read = from_json(bytes(text))
-    except ValueError:
-        return
-    # Another spelling of the same number or letter is no change.
-    assert read == built
+    with pytest.raises(ValueError, match="not as it was written"):
+        from_json(bytes(text))
 
 
 @pytest.mark.parametrize(
@@ -83,8 +79,8 @@ def test_a_changed_byte_is_noticed(built: Built, data: st.DataObject) -> None:
         b"[]",
         b"{}",
         b"\xff",
-        b"[" * 100_000,
-        canonical_json({"format": 2, "built": {}, "digest": ""}),
+        canonical_json({"format": 1, "built": {}, "digest": str(Digest.of(b""))}),
+        canonical_json({"format": 2, "built": {}, "digest": str(Digest.of(b"{}"))}),
         canonical_json({"format": 1, "built": {}, "digest": str(Digest.of(b"{}"))}),
         canonical_json({"format": 1, "built": [], "digest": str(Digest.of(b"[]"))}),
     ],

@@ -188,7 +188,8 @@ def test_a_damaged_record_goes_and_the_blobs_of_its_tagged_manifest_stay(store: 
 
 def test_with_a_damaged_index_nothing_is_collected(store: Store) -> None:
     built = put(store, image("cron"))
-    (store.layout.root / "index.json").write_text("{")
+    for name in ("index.json", "index.copy"):
+        (store.layout.root / name).write_text("{")
     with pytest.raises(StoreError, match="not an OCI image index"):
         collect(store, [])
     assert store.find_built(built.key) == built

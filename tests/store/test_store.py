@@ -21,7 +21,7 @@ from lamina.errors import Fault, StoreError
 from lamina.model.built import Built, Inputs, Layer
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId, Type
-from lamina.oci.claims import claimed_folder
+from lamina.oci.claims import claimed_folder, locked
 from lamina.oci.descriptor import GZIP_LAYER_TYPE, REF_NAME
 from lamina.store.store import Store
 
@@ -294,10 +294,22 @@ def test_a_damaged_image_counts_as_not_there_and_is_told(
     assert store.find_built(built.key) == built
 
 
-def test_a_damaged_index_is_told_and_tagging_mends_it(store: Store) -> None:
+def test_a_damaged_index_is_told_and_costs_no_tag(store: Store) -> None:
     built = put(store)
     store.tag("d", built, ["cron"], {})
     (store.layout.root / "index.json").write_bytes(b"\0" * 40)
+    current = store.read_current("d")
+    assert current.images == {CRON: built}
+    assert "the index was damaged" in current.faults[0].message
+    Store.open(store.root)
+    assert store.read_current("d").faults == ()
+
+
+def test_an_index_without_a_good_copy_is_told_and_tagging_mends_it(store: Store) -> None:
+    built = put(store)
+    store.tag("d", built, ["cron"], {})
+    for name in ("index.json", "index.copy"):
+        (store.layout.root / name).write_bytes(b"\0" * 40)
     current = store.read_current("d")
     assert current.images == {}
     assert "not an OCI image index" in current.faults[0].message
@@ -325,21 +337,20 @@ def test_a_work_folder_goes_with_its_block(store: Store) -> None:
     assert not work.exists()
 
 
-def test_a_folder_that_is_just_being_made_is_not_swept(store: Store) -> None:
-    lost: list[Path] = []
+def test_a_work_folder_is_not_made_while_the_dead_are_swept(store: Store) -> None:
+    made = threading.Event()
 
     def work() -> None:
-        for _ in range(200):
-            with store.work_folder() as folder:
-                if not folder.is_dir():
-                    lost.append(folder)
+        with store.work_folder():
+            made.set()
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
+    thread = threading.Thread(target=work)
+    with locked(store.root / "work"):  # as a sweep does while it looks who is dead
         thread.start()
-    while any(thread.is_alive() for thread in threads):
-        Store.open(store.root)
-    assert lost == []
+        assert not made.wait(0.1)
+        assert list((store.root / "work").iterdir()) == []
+    thread.join()
+    assert made.is_set()
 
 
 def leave_work(root: Path) -> None:
@@ -455,6 +466,7 @@ def test_a_unit_is_intact_until_a_byte_changes(store: Store) -> None:
         (work / "unit" / "tree" / "file").write_bytes(b"content")
         store.keep_unit(work / "unit", digest)
     assert store.unit_is_intact(digest)
+    time.sleep(0.02)  # the kernel's clock for files ticks every few milliseconds
     (store.unit_path(digest) / "tree" / "file").write_bytes(b"c0ntent")
     assert not store.unit_is_intact(digest)
     store.discard_unit(digest)
@@ -467,33 +479,50 @@ def test_a_unit_whose_seal_is_gone_is_not_intact(store: Store) -> None:
     with store.work_folder() as work:
         (work / "unit").mkdir()
         store.keep_unit(work / "unit", digest)
-    store.seal_path(digest).unlink()
+    assert store.unit_is_intact(digest)
+    store.unit_path(digest).with_suffix(".seal").unlink()
     assert not store.unit_is_intact(digest)
 
 
-def test_a_unit_that_was_only_touched_is_sealed_anew(store: Store) -> None:
-    digest = Digest.of(b"package")
+def test_units_and_deltas_of_a_copied_store_count_as_changed(store: Store, tmp_path: Path) -> None:
+    built = put(store)
     with store.work_folder() as work:
         (work / "unit").mkdir()
         (work / "unit" / "file").touch()
-        store.keep_unit(work / "unit", digest)
-    before = store.seal_path(digest).read_text()
-    (store.unit_path(digest) / "file").chmod(0o600)
-    (store.unit_path(digest) / "file").chmod(0o644)
-    assert store.unit_is_intact(digest)
-    after = store.seal_path(digest).read_text()
-    assert after != before
-    assert after.split()[0] == before.split()[0]
+        store.keep_unit(work / "unit", Digest.of(b"package"))
+    subprocess.run(["cp", "-a", store.root, tmp_path / "copy"], check=True)
+    copy = Store.open(tmp_path / "copy")
+    assert store.unit_is_intact(Digest.of(b"package"))
+    assert not copy.unit_is_intact(Digest.of(b"package"))
+    # A folder without anything in it has nothing that could have changed.
+    assert copy.delta_is_intact(built.manifest)
+
+
+def keep_delta(store: Store, name: str, manifest: Digest) -> None:
+    with store.work_folder() as work:
+        (work / name).mkdir()
+        (work / name / name).touch()
+        store.keep_delta(work / name, manifest)
 
 
 def test_who_is_second_with_a_delta_leaves_the_first(store: Store) -> None:
     manifest = Digest.of(b"manifest")
-    with store.work_folder() as work:
-        for name in ("first", "second"):
-            (work / name).mkdir()
-            (work / name / name).touch()
-            store.keep_delta(work / name, manifest)
+    keep_delta(store, "first", manifest)
+    keep_delta(store, "second", manifest)
     assert [path.name for path in store.delta_path(manifest).iterdir()] == ["first"]
+    assert store.delta_is_intact(manifest)
+
+
+def test_a_damaged_delta_is_replaced_by_the_next_one(store: Store) -> None:
+    manifest = Digest.of(b"manifest")
+    keep_delta(store, "first", manifest)
+    (store.delta_path(manifest) / "first").write_text("changed")
+    assert not store.delta_is_intact(manifest)
+    keep_delta(store, "second", manifest)
+    assert [path.name for path in store.delta_path(manifest).iterdir()] == ["second"]
+    assert store.delta_is_intact(manifest)
+    store.discard_delta(manifest)
+    assert list(store.deltas.iterdir()) == []
 
 
 def test_logs_lie_by_distribution_and_image(store: Store) -> None:

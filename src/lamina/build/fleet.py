@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from threading import Event as Flag
 from threading import Lock
 
+from lamina.build.damage import changed_delta
 from lamina.build.image import Job, build_image, stack_of
 from lamina.build.proof import prove, tests_digest
 from lamina.build.schedule import estimate, ready, remaining
 from lamina.build.units import Units
 from lamina.engine.sandbox import Stopped
 from lamina.engine.stack import EMPTY, Stack
-from lamina.errors import Fault, ImageTestError, LaminaError
+from lamina.errors import BuildError, Fault, ImageTestError, LaminaError, NetworkError
 from lamina.model.built import Built, Inputs
 from lamina.model.catalog import Catalog
+from lamina.model.digest import Digest
 from lamina.model.event import Event, ImageDone, ImageStarted, ImageStep, Listener, Note, Outcome
 from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock as FleetLock
@@ -51,6 +53,17 @@ class RunResult:
     outcomes: Mapping[ImageId, ImageDone]
     built: Mapping[ImageId, Built]
 
+    def raise_failures(self) -> None:
+        """Raise one error for all images that are not there; return when all are."""
+        lost = [done for image, done in self.outcomes.items() if image not in self.built]
+        outcomes = {done.outcome for done in lost}
+        if "interrupted" in outcomes:
+            raise KeyboardInterrupt
+        error = NetworkError if outcomes <= {"not fetched", "blocked"} else BuildError
+        error.raise_all(
+            [Fault(str(done.image), f"{done.outcome}: {done.message}") for done in lost]
+        )
+
 
 def build_fleet(
     order: Order, store: Store, units: Units, *, tag: Tag, listener: Listener
@@ -77,6 +90,8 @@ class _Fleet:
         self._listener = listener
         self._images = order.catalog.by_id()
         self._locked = order.lock.by_id()
+        # Those whose units and deltas may be mounted.
+        self._mounted = frozenset(with_ancestors(order.catalog, tuple(order.pending)))
         self._stop = Flag()
         self._mutex = Lock()
         self._built: dict[ImageId, Built] = {}
@@ -105,8 +120,12 @@ class _Fleet:
                         future.result()
             except KeyboardInterrupt:
                 self._stop.set()
-                for image in waiting:
-                    self._finish(image, "interrupted", 0.0)
+            except BaseException:
+                self._stop.set()  # or the images that are being built would be waited for
+                raise
+        for image in parents:
+            if image not in self._done:
+                self._finish(image, "interrupted", 0.0)
         outcomes = {image: self._done[image] for image in self._order.images}
         return RunResult(outcomes=outcomes, built=self._built)
 
@@ -116,11 +135,9 @@ class _Fleet:
 
     def _supply(self, images: Sequence[ImageId]) -> None:
         """Have the units of the pending images and of all that they stand on, in this order."""
-        lock, order = self._order.lock, self._order
-        needed = frozenset(with_ancestors(order.catalog, tuple(order.pending)))
-        self._units.supply(
-            ref for image in images if image in needed for ref in lock.units_of(self._locked[image])
-        )
+        lock = self._order.lock
+        mounted = [image for image in images if image in self._mounted]
+        self._units.supply(ref for image in mounted for ref in lock.units_of(self._locked[image]))
 
     def _block(self, waiting: list[ImageId]) -> None:
         """Give up the images whose parent failed."""
@@ -134,7 +151,7 @@ class _Fleet:
     def _image(self, image: ImageId, expected: float) -> None:
         """Do all that one image needs; every outcome is recorded, none is raised."""
         began = time.monotonic()
-        log = self._store.log_path(self._order.lock.distro, image)
+        path = self._store.log_path(self._order.lock.distro, image)
         outcome: Outcome = "built"
         message = ""
         self._listen(ImageStarted(image=image, expected=expected))
@@ -144,10 +161,14 @@ class _Fleet:
             outcome = "interrupted"
         except ImageTestError as error:
             outcome, message = "test failed", str(error)
-        except LaminaError as error:
+        except NetworkError as error:
+            outcome, message = "not fetched", str(error)
+        except (LaminaError, OSError) as error:
             outcome, message = "failed", str(error)
         seconds = time.monotonic() - began
-        self._finish(image, outcome, seconds, message=message, log=str(log))
+        # Of an image that was not begun there is no log, or an old one.
+        log = "" if outcome == "not fetched" else str(path)
+        self._finish(image, outcome, seconds, message=message, log=log)
 
     def _make(self, image: Image) -> Outcome:
         parent = self._built[image.parent] if image.parent else None
@@ -157,7 +178,7 @@ class _Fleet:
         with self._store.exclusive(
             f"image-{inputs.key().hex}", on_wait=lambda: self._listen(waits)
         ):
-            found = self._store.find_built(inputs.key())
+            found = self._found(image.id, inputs.key())
             if isinstance(found, Fault):
                 self._listen(Note(message=f"{found.message}: {image.id} is built again"))
             outcome: Outcome = "unchanged"
@@ -176,6 +197,13 @@ class _Fleet:
                 self._tag(image, built)
         self._built[image.id] = built
         return outcome
+
+    def _found(self, image: ImageId, key: Digest) -> Built | Fault | None:
+        """Return the image with this key if it can be used as this build may have to."""
+        found = self._store.find_built(key)
+        if not isinstance(found, Built) or image not in self._mounted:
+            return found
+        return found if self._store.delta_is_intact(found.manifest) else changed_delta(image)
 
     def _build(self, image: Image, inputs: Inputs, parent: Built | None) -> Built:
         locked = self._locked[image.id]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -85,8 +87,9 @@ def build_image(
     log = store.log_path(job.distro, job.image.id)
     log.write_bytes(b"")
     installed = _install(job, store, packages, work, log, stop=stop, on_step=on_step)
-    on_step("layers")
+    on_step("delta")
     changes = _delta(job, store, installed)
+    on_step("layers")
     layers = _layers(job, store, installed, changes)
     inherited = job.parent.layers if job.parent else ()
     config = make_config(
@@ -201,6 +204,9 @@ def _run(
     results = sandbox.run(box, calls, log=log, stop=stop, on_result=report)
     if len(results) == len(calls) and all(result.good for result in results):
         return
+    if results and os.strerror(errno.ENOSPC) in results[-1].output:
+        # As the store tells it: where, and what to do.
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     failed = calls[max(len(results) - 1, 0)]
     raise BuildError.one(
         f"{failed.title} failed{_ending(results, failed)}",

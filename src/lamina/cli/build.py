@@ -37,7 +37,7 @@ on, and the same command takes it up again, for what is built stays built.
     },
     exit_codes={
         0: "everything is built",
-        1: "an image failed",
+        1: "an image failed, or one that was named cannot be built here",
         2: f"{WRONG}; or the lock was not made from this catalogue",
         3: "an image's test failed",
         4: "a mirror could not be used",
@@ -47,12 +47,17 @@ on, and the same command takes it up again, for what is built stays built.
 @selection_argument
 @jobs_option
 @click.option("--no-test", is_flag=True, help="Do not run the tests of the images that are built.")
+@click.option(
+    "--verify", is_flag=True, help="First read all that is built, and build anew what is damaged."
+)
 @json_option
 @settings_options
-def command(settings: Settings, terms: tuple[str, ...], *, no_test: bool, as_json: bool) -> int:
+def command(
+    settings: Settings, terms: tuple[str, ...], *, no_test: bool, verify: bool, as_json: bool
+) -> int:
     """Build, and tell what came of it."""
     with progress(quiet=as_json) as listener:
-        result = pipeline.build(settings, terms, listener=listener, test=not no_test)
+        result = pipeline.build(settings, terms, listener=listener, test=not no_test, verify=verify)
     if as_json:
         print_json(result_values(result))
     else:

@@ -13,7 +13,7 @@ from lamina.cli.options import (
     selection_argument,
     settings_options,
 )
-from lamina.cli.output import print_json
+from lamina.cli.output import print_json, progress
 from lamina.errors import UsageError
 from lamina.model.destination import Destination
 from lamina.settings import Settings
@@ -69,7 +69,8 @@ def command(
         raise UsageError.one(
             "no image to export", place="lamina export", remedy="name one, or several: '*' is all"
         )
-    exported = pipeline.export(settings, terms, destination)
+    with progress(quiet=as_json) as listener:
+        exported = pipeline.export(settings, terms, destination, listener=listener)
     if as_json:
         print_json(
             {

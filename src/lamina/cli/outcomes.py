@@ -11,7 +11,7 @@ from lamina.build.fleet import RunResult
 from lamina.cli.faults import INTERRUPTED
 from lamina.cli.output import show_table
 from lamina.console import Table, time_text
-from lamina.errors import BuildError, ImageTestError
+from lamina.errors import BuildError, ImageTestError, NetworkError
 from lamina.model.event import ImageDone, Outcome
 from lamina.model.image import ImageId
 
@@ -20,11 +20,12 @@ _ORDER: tuple[Outcome, ...] = (
     "tested",
     "unchanged",
     "failed",
+    "not fetched",
     "test failed",
     "blocked",
     "interrupted",
 )
-_UNFINISHED: frozenset[Outcome] = frozenset(("failed", "test failed", "interrupted"))
+_UNFINISHED: frozenset[Outcome] = frozenset(("failed", "not fetched", "test failed", "interrupted"))
 
 
 def exit_code(result: RunResult) -> int:
@@ -34,6 +35,8 @@ def exit_code(result: RunResult) -> int:
         return INTERRUPTED
     if "failed" in outcomes:
         return BuildError.exit_code
+    if "not fetched" in outcomes:
+        return NetworkError.exit_code
     if "test failed" in outcomes:
         return ImageTestError.exit_code
     return 0

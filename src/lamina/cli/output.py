@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from lamina.console import Table, look_of, print_table, show_progress, silence
-from lamina.model.event import Listener
+from lamina.model.event import Event, Listener, Note
 
 
 def print_json(value: Any) -> None:
@@ -23,6 +23,12 @@ def print_json(value: Any) -> None:
 def show_table(table: Table) -> None:
     """Print a table as standard output can show it."""
     print_table(table, sys.stdout, look_of(sys.stdout, os.environ))
+
+
+def note(event: Event) -> None:
+    """Show an event on standard error if it is one that a person should know of."""
+    if isinstance(event, Note):
+        click.echo(event.message, err=True)
 
 
 def progress(*, quiet: bool) -> AbstractContextManager[Listener]:

@@ -34,6 +34,7 @@ _STYLES: dict[Outcome, str] = {
     "tested": "green",
     "unchanged": "dim",
     "failed": "bold red",
+    "not fetched": "bold red",
     "test failed": "bold red",
     "blocked": "yellow",
     "interrupted": "yellow",
@@ -108,7 +109,7 @@ def live_lines(board: Board, now: float) -> list[str]:
 
 def _counter(board: Board, now: float) -> str:
     """Return the counter line: what is done, what waits, and how long it will take."""
-    failed = board.count("failed") + board.count("test failed")
+    failed = sum(board.count(outcome) for outcome in ("failed", "not fetched", "test failed"))
     counts = [
         f"{board.count('built')} built",
         f"{board.count('unchanged')} unchanged",

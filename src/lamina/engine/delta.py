@@ -6,14 +6,18 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from filecmp import cmp
 from pathlib import Path
 
 from lamina.engine.stack import ancestors
 from lamina.engine.unit import Directory
 from lamina.oci.entry import Entry, EntryKind
+from lamina.oci.tree import read_entry
 
 Find = Callable[[str], Path | None]
+
+_PLAIN = Directory("", 0o755, 0, 0)
+_OPAQUE = "trusted.overlay.opaque"
+_CHUNK = 1 << 20
 
 
 def make_directories(
@@ -26,26 +30,39 @@ def make_directories(
             if place.exists():
                 continue
             place.mkdir()
-            right = directory if path == directory.path else known.get(path)
-            if right is not None:
-                os.chown(place, right.uid, right.gid)
-                place.chmod(right.mode)
+            right = directory if path == directory.path else known.get(path, _PLAIN)
+            os.chown(place, right.uid, right.gid)
+            place.chmod(right.mode)
 
 
 def finder(lowers: Iterable[Path]) -> Find:
-    """Return a function that finds what a path shows in `lowers`, topmost first."""
-    places = tuple(str(lower) for lower in lowers)
+    """Return a function that finds what a path shows in an overlay of `lowers`, topmost first."""
+    # Of each directory, those that overlayfs merges: until one is opaque, or no directory.
+    merged: dict[str, tuple[str, ...]] = {"": tuple(str(lower) for lower in lowers)}
+
+    def places(folder: str) -> tuple[str, ...]:
+        if folder not in merged:
+            above, _, name = folder.rpartition("/")
+            found = []
+            for place in places(above):
+                full = f"{place}/{name}"
+                status = _status(full)
+                if status is None:
+                    continue
+                if not stat.S_ISDIR(status.st_mode):
+                    break
+                found.append(full)
+                if _is_opaque(full):
+                    break
+            merged[folder] = tuple(found)
+        return merged[folder]
 
     def find(path: str) -> Path | None:
-        for place in places:
-            full = f"{place}/{path}"
-            try:
-                status = os.lstat(full)
-            except FileNotFoundError:
-                continue
-            except NotADirectoryError:
-                return None
-            return None if _is_whiteout(status) else Path(full)
+        above, _, name = path.rpartition("/")
+        for place in places(above):
+            full = f"{place}/{name}"
+            if (status := _status(full)) is not None:
+                return None if _is_whiteout(status) else Path(full)
         return None
 
     return find
@@ -64,14 +81,13 @@ def redundant(
     entries = tuple(changes)
     kept: set[str] = set()
     dropped: set[str] = set()
-    opaque = {entry.path for entry in entries if entry.kind is EntryKind.OPAQUE}
+    covered = hidden.union(entry.path for entry in entries if entry.kind is EntryKind.OPAQUE)
     linked = {entry.target for entry in entries if entry.kind is EntryKind.HARDLINK}
     for entry in reversed(entries):  # what lies in a directory comes after it
         if (
             entry.path in kept
-            or entry.path in opaque
             or entry.path in linked
-            or not hidden.isdisjoint((entry.path, *ancestors(entry.path)))
+            or not covered.isdisjoint((entry.path, *ancestors(entry.path)))
             or not _same_below(entry, below(entry.path))
         ):
             kept.update((entry.path, *ancestors(entry.path)))
@@ -81,8 +97,13 @@ def redundant(
 
 
 def drop(upper: Path, paths: Iterable[str]) -> None:
-    """Remove `paths` from an upper directory, what lies deepest first."""
-    for path in sorted(paths, reverse=True):
+    """Remove `paths` from an upper directory, and the sockets, which no layer can hold."""
+    for folder, _folders, files in os.walk(upper):
+        for name in files:
+            place = Path(folder, name)
+            if place.is_socket():
+                place.unlink()
+    for path in sorted(paths, reverse=True):  # what lies deepest first
         place = upper / path
         if place.is_dir() and not place.is_symlink():
             place.rmdir()
@@ -104,8 +125,19 @@ def clamp_times(upper: Path, changes: Iterable[Entry], epoch: int) -> tuple[Entr
     return tuple(reversed(clamped))
 
 
+def _status(place: str) -> os.stat_result | None:
+    try:
+        return os.lstat(place)
+    except FileNotFoundError:
+        return None
+
+
 def _is_whiteout(status: os.stat_result) -> bool:
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+
+def _is_opaque(folder: str) -> bool:
+    return _OPAQUE in os.listxattr(folder) and os.getxattr(folder, _OPAQUE) == b"y"
 
 
 def _same_below(entry: Entry, place: Path | None) -> bool:
@@ -113,27 +145,19 @@ def _same_below(entry: Entry, place: Path | None) -> bool:
         return place is None
     if place is None or entry.kind in (EntryKind.OPAQUE, EntryKind.HARDLINK):
         return False
-    status = place.lstat()
-    if (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) != (
-        entry.mode, entry.uid, entry.gid,
-    ):  # fmt: skip
+    found = read_entry(entry.path, place)
+    if found is None or _timeless(found) != _timeless(entry):
         return False
-    if tuple((n, os.getxattr(place, n, follow_symlinks=False)) for n in sorted(
-        n for n in os.listxattr(place, follow_symlinks=False)
-        if not n.startswith("trusted.overlay.")
-    )) != entry.xattrs:  # fmt: skip
-        return False
-    match entry.kind:
-        case EntryKind.DIRECTORY:
-            return stat.S_ISDIR(status.st_mode)
-        case EntryKind.SYMLINK:
-            return stat.S_ISLNK(status.st_mode) and str(place.readlink()) == entry.target
-        case EntryKind.FILE:
-            return (
-                stat.S_ISREG(status.st_mode)
-                and status.st_size == entry.size
-                and entry.source is not None
-                and cmp(place, entry.source, shallow=False)
-            )
-        case _:
-            return False
+    return entry.source is None or _same_content(entry.source, str(place))
+
+
+def _timeless(entry: Entry) -> Entry:
+    return replace(entry, mtime=0, source=None)
+
+
+def _same_content(one: str, other: str) -> bool:
+    with open(one, "rb") as first, open(other, "rb") as second:  # noqa: PTH123
+        while chunk := first.read(_CHUNK):
+            if chunk != second.read(_CHUNK):
+                return False
+        return not second.read(1)

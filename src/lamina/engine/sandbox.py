@@ -25,6 +25,7 @@ from typing import IO, Any, Literal
 
 from lamina.engine.system_calls import system_call_filter
 from lamina.errors import BuildError
+from lamina.oci.disk import NO_SPACE
 
 # capabilities(7): what dpkg and maintainer scripts need to give files to their owners.
 INSTALL_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 18, 29, 31)
@@ -124,8 +125,8 @@ def run(
 ) -> tuple[Result, ...]:
     """Run the calls in order in a prepared sandbox; the first that is not good is the last.
 
-    What they print is appended to `log`. Raises `BuildError` where the sandbox cannot be made and
-    `Stopped` once `stop` is set.
+    What they print is appended to `log`. Raises `BuildError` where the sandbox cannot be made,
+    `OSError` when the disk is full, and `Stopped` once `stop` is set.
     """
     foreground = any(call.way == "foreground" for call in calls)
     with ExitStack() as ends, _interrupts(ignored=foreground):
@@ -216,6 +217,8 @@ def _read_results(
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:
             raw = json.loads(line)
+            if raw.get("errno") in NO_SPACE:
+                raise OSError(raw["errno"], raw["error"])
             if "error" in raw:
                 raise BuildError.one(
                     f"the sandbox cannot be made: {raw['error']}",

@@ -77,7 +77,7 @@ def mount(
     flags: int = 0,
     options: str | None = None,
 ) -> None:
-    """Do what mount(2) does."""
+    """Mount a file system, or change a mount, on `target`."""
     encoded = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
     data = None if options is None else os.fsencode(options)
     check(LIBC.mount(*encoded, ctypes.c_ulong(flags), data), f"mount {kind or ''} on {target}")
@@ -350,7 +350,8 @@ def run(call: Json, reaper: Reaper) -> Json:
         os.close(pipe)
         matches = expected.search(text) is not None
         good = code == call["exit"] and matches
-        if good or not call["retry"] or code is None or time.monotonic() > deadline:
+        over = time.monotonic() + RETRY_PAUSE >= deadline
+        if good or over or code is None or not call["retry"]:
             return {
                 "code": code, "output": text, "matches": matches, "good": good,
                 "seconds": round(time.monotonic() - began, 3),
@@ -466,8 +467,10 @@ def main() -> None:
             return
         first_process(spec, results)
     except Exception as error:
+        why = str(getattr(error, "strerror", None) or error)
         with contextlib.suppress(BrokenPipeError):
-            write(results, json.dumps({"error": str(error)}).encode() + b"\n")
+            told = {"error": why, "errno": getattr(error, "errno", None)}
+            write(results, json.dumps(told).encode() + b"\n")
     os._exit(0)
 
 

@@ -52,31 +52,45 @@ def over(
     `units` are all that it installed, in the order of unpacking, `trees` those that are lower
     directories, topmost first, and `changes` the delta's entries.
     """
-    directories = dict(stack.directories)
-    for unit in units:
-        for directory in unit.directories:
-            directories.setdefault(directory.path, directory)
+    entries = tuple(changes)
     links = set(stack.links).union(*(unit.links for unit in units))
-    hidden = set(stack.hidden)
-    for entry in changes:
-        if entry.kind in _HIDING:
-            hidden.add(entry.path)
-        if entry.kind is EntryKind.DIRECTORY:
-            directories[entry.path] = Directory(entry.path, entry.mode, entry.uid, entry.gid)
-        else:
-            directories.pop(entry.path, None)
+    for entry in entries:
         if entry.kind is EntryKind.SYMLINK:
             links.add(entry.path)
         elif entry.kind is not EntryKind.OPAQUE:
             links.discard(entry.path)
     return Stack(
         lowers=(delta, *trees, *stack.lowers),
-        files=stack.files.union(*(unit.files for unit in units)),
+        files=stack.files.union(*(_files(unit) for unit in units)),
         links=frozenset(links),
-        hidden=frozenset(hidden),
-        directories=directories,
+        hidden=stack.hidden.union(entry.path for entry in entries if entry.kind in _HIDING),
+        directories=_directories(stack, entries, units),
         epoch=max([stack.epoch, *(unit.epoch for unit in units)]),
     )
+
+
+def _directories(
+    stack: Stack, changes: Sequence[Entry], units: Sequence[UnitFacts]
+) -> Mapping[str, Directory]:
+    """Return the directories of an image as its delta leaves them, over units over `stack`."""
+    found = dict(stack.directories)
+    for unit in units:
+        for directory in unit.directories:
+            found.setdefault(directory.path, directory)
+    # What had something below that is there no more: files, links, whiteouts, emptied directories.
+    covers = {entry.path for entry in changes if entry.kind is not EntryKind.DIRECTORY}
+    gone = [path for path in found if not covers.isdisjoint((*ancestors(path), path))]
+    for path in gone:
+        del found[path]
+    for entry in changes:
+        if entry.kind is EntryKind.DIRECTORY:
+            found[entry.path] = Directory(entry.path, entry.mode, entry.uid, entry.gid)
+    return found
+
+
+def _files(unit: UnitFacts) -> frozenset[str]:
+    """Return all that a unit brings but directories."""
+    return frozenset((*unit.files, *(path.lstrip("/") for path in unit.conffiles)))
 
 
 def unshareable(
@@ -86,14 +100,14 @@ def unshareable(
 
     `diversions` are those in force when the units are unpacked.
     """
-    counts = Counter(path for unit in units.values() for path in unit.files)
+    counts = Counter(path for unit in units.values() for path in _files(unit))
     shared = {path for path, count in counts.items() if count > 1}
     links = stack.links.union(*(unit.links for unit in units.values()))
     folders = {d.path for unit in units.values() for d in unit.directories}
     diverted = {diversion.path: diversion.package for diversion in diversions}
     reasons = {}
     for key, unit in units.items():
-        files = frozenset(unit.files)
+        files = _files(unit)
         if unit.real:
             reasons[key] = unit.real
         elif both := files & shared:
@@ -109,18 +123,23 @@ def unshareable(
     return reasons
 
 
-def corrections(stack: Stack, units: Sequence[UnitFacts]) -> tuple[Directory, ...]:
-    """Return the directories that must be made anew above the trees of `units`, parents first.
+def corrections(
+    stack: Stack, trees: Sequence[UnitFacts], units: Sequence[UnitFacts] = ()
+) -> tuple[Directory, ...]:
+    """Return the directories that must be made anew above trees, and those over them, in order.
 
-    `units` are those whose trees are lower directories, topmost and first unpacked first.
+    `trees` are the units whose trees are lower directories, topmost and first unpacked first;
+    `units` are all that the image installs, in the order of unpacking, where that is more.
     """
-    found: dict[str, Directory] = {}
-    for unit in units:
-        for directory in unit.directories:
-            below = stack.directories.get(directory.path)
-            if below is not None and below != directory:
-                found[directory.path] = below
-    return tuple(found[path] for path in sorted(found))
+    right = dict(stack.directories)
+    for directory in (d for unit in (units or trees) for d in unit.directories):
+        right.setdefault(directory.path, directory)
+    shown: dict[str, Directory] = {}
+    for directory in (d for unit in trees for d in unit.directories):
+        shown.setdefault(directory.path, directory)
+    wrong = {path for path, directory in shown.items() if right[path] != directory}
+    above = {path for each in wrong for path in ancestors(each)}
+    return tuple(right[path] for path in sorted(wrong | above) if path in right)
 
 
 def ancestors(path: str) -> tuple[str, ...]:
@@ -131,7 +150,7 @@ def ancestors(path: str) -> tuple[str, ...]:
 
 def read_diversions(text: str) -> tuple[Diversion, ...]:
     """Return what dpkg's file of diversions says: three lines for each."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     return tuple(
         Diversion(path.lstrip("/"), package)
         for path, _target, package in zip(lines[::3], lines[1::3], lines[2::3], strict=False)

@@ -1,9 +1,9 @@
 """The system calls that a sandbox refuses: doors that namespaces and capabilities leave open.
 
-Kernel keyrings belong to users, not to namespaces. Sockets to the machine's hypervisor know no
-network namespace. A new user namespace gives all capabilities anew, within it. The others are
-refused because they have been ways into the kernel and no package needs them. What is refused
-with `ENOSYS` is what libc then does in another way.
+Kernel keyrings belong to users, not to namespaces, and the kernel's log to the machine. Sockets
+to the machine's hypervisor know no network namespace. A new user namespace gives all capabilities
+anew, within it. The others are refused because they have been ways into the kernel and no package
+needs them. What is refused with `ENOSYS` is what libc then does in another way.
 
 Sources: seccomp(2), bpf(4) for the instructions, the kernel's tables of system calls; container
 engines refuse the same by default.
@@ -51,6 +51,7 @@ _MACHINES = {
             "open_by_handle_at": 304,
             "perf_event_open": 298,
             "request_key": 249,
+            "syslog": 103,
             "userfaultfd": 323,
         },
         clone=56,
@@ -71,6 +72,7 @@ _MACHINES = {
             "open_by_handle_at": 265,
             "perf_event_open": 241,
             "request_key": 218,
+            "syslog": 116,
             "userfaultfd": 282,
         },
         clone=220,

@@ -9,7 +9,16 @@ from typing import Literal
 from lamina.model.image import ImageId
 from lamina.model.plan import Plan
 
-Outcome = Literal["built", "tested", "unchanged", "failed", "test failed", "blocked", "interrupted"]
+Outcome = Literal[
+    "built",
+    "tested",
+    "unchanged",
+    "failed",
+    "not fetched",
+    "test failed",
+    "blocked",
+    "interrupted",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

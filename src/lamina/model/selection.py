@@ -42,6 +42,17 @@ def select(
     return _in_order(catalog, chosen)
 
 
+def is_name(term: str) -> bool:
+    """Tell whether a term names one image outright: no glob, field, profile or descendants."""
+    field, colon, _ = term.partition(":")
+    return not (
+        term.startswith("@")
+        or term.endswith("+")
+        or _GLOB & set(term)
+        or (colon and field in _FIELDS)
+    )
+
+
 def with_ancestors(catalog: Catalog, ids: Iterable[ImageId]) -> tuple[ImageId, ...]:
     """Return `ids` and all their ancestors, in the catalogue's order."""
     images = catalog.by_id()

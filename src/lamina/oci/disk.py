@@ -11,7 +11,7 @@ from typing import Literal
 
 from lamina.errors import StoreError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+NO_SPACE = frozenset((errno.ENOSPC, errno.EDQUOT))
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -44,7 +44,7 @@ def full_disk(root: Path, place: Place = "store") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in NO_SPACE:
             raise
         raise StoreError.one(
             f"no space left in the {place} ({root})", remedy=_REMEDIES[place]

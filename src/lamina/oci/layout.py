@@ -20,9 +20,11 @@ from lamina.oci.claims import claimed_file, locked, replace_file, sweep
 from lamina.oci.descriptor import INDEX_TYPE, REF_NAME, Descriptor
 from lamina.oci.disk import disk_faults, write_all
 
+_SCHEMA = 2
 _LAYOUT_FILE = canonical_json({"imageLayoutVersion": "1.0.0"})
 _HEALS = "it will be made or fetched again: run the same command once more"
 _TAG_AGAIN = "the next build writes it again"
+_COPIED = "it is taken from its copy"
 
 
 class NewBlob:
@@ -64,7 +66,9 @@ class Layout:
     durable: bool = False
 
     def create(self) -> None:
-        """Make the folder a layout if it is none yet, and remove what dead writers left in it."""
+        """Make the folder a layout if it is none yet, remove what dead writers left in it, and
+        put a damaged index right.
+        """
         with disk_faults(self.root):
             self._blobs.mkdir(parents=True, exist_ok=True)
             self._unfinished.mkdir(exist_ok=True)
@@ -72,8 +76,8 @@ class Layout:
             if not (self.root / "oci-layout").exists():
                 replace_file(self.root / "oci-layout", _LAYOUT_FILE, aside=self._unfinished)
             with locked(self.root):
-                if not self._index.exists():
-                    replace_file(self._index, _index_json(()), aside=self._unfinished)
+                if not self._index.exists() or self._is_index_damaged():
+                    self._write_index(self._copied() or _index_json(()))
 
     @property
     def _blobs(self) -> Path:
@@ -86,6 +90,11 @@ class Layout:
     @property
     def _index(self) -> Path:
         return self.root / "index.json"
+
+    @property
+    def _copy(self) -> Path:
+        """Where a copy of the index lies, behind a digest of itself: what was written last."""
+        return self.root / "index.copy"
 
     def blob_path(self, digest: Digest) -> Path:
         """Return where the blob lies if it is there; its content is not verified."""
@@ -149,33 +158,75 @@ class Layout:
             return error.faults[0]
 
     def index(self) -> tuple[Descriptor, ...]:
-        """Return the descriptors of the index; raise `StoreError` when it is damaged."""
+        """Return the descriptors of the index, those of its copy when it is damaged.
+
+        Raises `StoreError` when both are.
+        """
+        copied = self._copied()
+        if copied is not None and self._is_index_damaged():
+            return _descriptors(copied)
         try:
-            raw = json.loads(self._index.read_bytes())
-            return tuple(Descriptor.from_json(item) for item in raw["manifests"])
+            return _descriptors(self._index.read_bytes())
         except OSError as error:
             raise StoreError.one(
                 f"cannot be read: {error.strerror}", place=str(self._index), remedy=_TAG_AGAIN
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise StoreError.one(
                 "not an OCI image index", place=str(self._index), remedy=_TAG_AGAIN
             ) from error
+
+    def index_fault(self) -> Fault | None:
+        """Return what is wrong with the index, if its copy shows it; `create` puts it right."""
+        if not self._is_index_damaged():
+            return None
+        with locked(self.root, shared=True):  # it may just have been between two states
+            damaged = self._is_index_damaged()
+        return Fault(str(self._index), "the index was damaged", _COPIED) if damaged else None
 
     def update_index(
         self, change: Callable[[tuple[Descriptor, ...]], Iterable[Descriptor]]
     ) -> None:
         """Replace the index by what `change` makes of it, while no other process can.
 
-        A damaged index counts as empty: whoever tags images next fills it again.
+        An index that is damaged, and its copy too, counts as empty: whoever tags images next
+        fills it again.
         """
         with disk_faults(self.root), locked(self.root):
             try:
                 before = self.index()
             except StoreError:
                 before = ()
-            after = _index_json(change(before))
-            replace_file(self._index, after, aside=self._unfinished, durable=True)
+            self._write_index(_index_json(change(before)))
+
+    def _write_index(self, content: bytes) -> None:
+        """Replace the index and its copy; the folder is locked.
+
+        The copy first: of a process that is killed in between, the change holds.
+        """
+        sealed = f"{Digest.of(content)}\n".encode() + content
+        replace_file(self._copy, sealed, aside=self._unfinished)
+        replace_file(self._index, content, aside=self._unfinished, durable=True)
+
+    def _copied(self) -> bytes | None:
+        """Return the index as it was written last, `None` when the copy is damaged itself."""
+        try:
+            seal, _, content = self._copy.read_bytes().partition(b"\n")
+        except OSError:
+            return None
+        return content if seal == str(Digest.of(content)).encode() else None
+
+    def _is_index_damaged(self) -> bool:
+        """Tell whether the index lacks something of its copy; other programs may add to it."""
+        copied = self._copied()
+        try:
+            content = self._index.read_bytes()
+            return copied not in (None, content) and not (
+                set(map(_spelling, _descriptors(copied or b"")))
+                <= set(map(_spelling, _descriptors(content)))
+            )
+        except (OSError, ValueError):
+            return copied is not None
 
     def _open(self, digest: Digest) -> BufferedReader:
         """Open a blob, not verified."""
@@ -197,12 +248,28 @@ def _verify(file: BufferedReader, digest: Digest) -> Fault | None:
     return None
 
 
+def _descriptors(index: bytes) -> tuple[Descriptor, ...]:
+    """Return the descriptors of an index document; raise `ValueError` for anything else."""
+    try:
+        raw = json.loads(index)
+        if raw["schemaVersion"] != _SCHEMA or raw.get("mediaType", INDEX_TYPE) != INDEX_TYPE:
+            raise ValueError("an index of another version")
+        return tuple(Descriptor.from_json(item) for item in raw["manifests"])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not an index: {error}") from error
+
+
+def _spelling(descriptor: Descriptor) -> bytes:
+    """Return a descriptor's one spelling, by which it can be looked for."""
+    return canonical_json(descriptor.to_json())
+
+
 def _index_json(descriptors: Iterable[Descriptor]) -> bytes:
     """Return an index document, its descriptors sorted by reference name, then digest."""
     ordered = sorted(descriptors, key=lambda d: (d.annotations.get(REF_NAME, ""), d.digest))
     return canonical_json(
         {
-            "schemaVersion": 2,
+            "schemaVersion": _SCHEMA,
             "mediaType": INDEX_TYPE,
             "manifests": [descriptor.to_json() for descriptor in ordered],
         }

@@ -50,6 +50,11 @@ def scan_upper(root: Path) -> tuple[Entry, ...]:
     return _scan(root, _upper)
 
 
+def read_entry(path: str, place: Path) -> Entry | None:
+    """Return the entry that the one file at `place` is at `path` of a tree; none of a socket."""
+    return next(iter(_plain(path, os.fspath(place), place.lstat())), None)
+
+
 def merge_trees(trees: Iterable[Sequence[Entry]]) -> tuple[Entry, ...]:
     """Return one tree of several plain ones, topmost first: at each path the first counts.
 

@@ -197,7 +197,7 @@ def _remove(store: Store, removal: Removal) -> None:
         case "downloads":
             store.discard(store.download_path(removal.digest))
         case "deltas":
-            store.discard(store.delta_path(removal.digest))
+            store.discard_delta(removal.digest)
         case "units":
             store.discard_unit(removal.digest)
         case _:

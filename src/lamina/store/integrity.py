@@ -8,12 +8,13 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamina.errors import StoreError
+from lamina.errors import Fault, StoreError
+from lamina.model.built import Built
 from lamina.model.digest import Digest
-from lamina.oci.tar import tar_chunks
-from lamina.oci.tree import scan_tree
+from lamina.oci.claims import replace_file
+from lamina.oci.layout import Layout
 
-_NEVER = 0o77777777777  # the last time that a tar header can hold
+_HEALS = "the image is built again"
 
 
 def check_download(path: Path, digest: Digest, size: int) -> bool:
@@ -27,65 +28,68 @@ def check_download(path: Path, digest: Digest, size: int) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seal:
-    """What a tree was when it was made: its content, and how the file system showed it.
+def damaged_blobs(built: Built, layout: Layout, sound: set[Digest]) -> tuple[Fault, ...]:
+    """Return what is wrong with an image's blobs, each read and checked; damaged ones are removed.
 
-    The mark is cheap: size, mode, owner, inode, and times of change and of status change to the
-    nanosecond. Whatever is written through the file system changes a time of its status, which no
-    program can set, so an equal mark means that nothing was written (but for a write in the same
-    tick of the kernel's clock, some milliseconds, as the mark was made). A copy of the store has
-    another mark and the same content. Not seen by the mark are bytes that rot on the disk itself.
+    Blobs in `sound` were checked before, and those found right are added to it.
+    """
+    faults = []
+    for digest in (built.manifest, built.config, *(layer.digest for layer in built.layers)):
+        if digest in sound:
+            continue
+        if fault := layout.verify_blob(digest):
+            faults.append(Fault(str(built.id), fault.message, _HEALS))
+            layout.blob_path(digest).unlink(missing_ok=True)
+        else:
+            sound.add(digest)
+    return tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFolder:
+    """A folder that came whole to the place `path`, and the seal beside it that shows changes.
+
+    The seal is the folder's mark (`tree_mark`), so it is cheap and content is never read. A copy
+    has another mark than its original: of a copied store the units and deltas count as changed,
+    and are made again. Not seen are bytes that rot on the disk itself.
     """
 
-    content: Digest
-    mark: Digest
+    path: Path
+    work: Path  # a folder on the same file system for what is made aside
 
-    def to_text(self) -> str:
-        """Return the seal as one line."""
-        return f"{self.content} {self.mark}\n"
+    @property
+    def seal(self) -> Path:
+        """Where the seal lies."""
+        return self.path.with_name(f"{self.path.name}.seal")
 
-    @classmethod
-    def from_text(cls, text: str) -> Seal:
-        """Read `to_text` back; raise `ValueError` for anything else."""
-        content, mark = text.split()
-        return cls(content=Digest.parse(content), mark=Digest.parse(mark))
+    def keep(self, folder: Path) -> None:
+        """Seal a finished folder of the same file system, and move it to its place.
 
+        Nothing may be there. A process that is killed between the two leaves a seal of nothing.
+        """
+        replace_file(self.seal, _text(tree_mark(folder)), aside=self.work)
+        folder.rename(self.path)
 
-def seal(root: Path) -> Seal:
-    """Return the seal of the directory `root` as it is now; raise `StoreError` if unreadable."""
-    # Marked first: what is written while the content is read then breaks the seal.
-    mark = tree_mark(root)
-    return Seal(content=tree_digest(root), mark=mark)
-
-
-def renewed(root: Path, known: Seal) -> Seal | None:
-    """Return the seal that is right for `root` now, `None` when its content is not the sealed one.
-
-    The content is read only if the mark differs.
-    """
-    try:
-        if tree_mark(root) == known.mark:
-            return known
-        now = seal(root)
-    except StoreError:
-        return None
-    return now if now.content == known.content else None
-
-
-def tree_digest(root: Path) -> Digest:
-    """Return the digest of all that a layer would hold of `root`: that of its tar stream."""
-    digest = hashlib.sha256()
-    for chunk in tar_chunks(scan_tree(root), mtime_limit=_NEVER):
-        digest.update(chunk)
-    return Digest(digest.hexdigest())
+    def is_intact(self) -> bool:
+        """Tell whether the folder is there and as it was when it was kept."""
+        try:
+            return self.seal.read_bytes() == _text(tree_mark(self.path))
+        except (OSError, StoreError):
+            return False
 
 
 def tree_mark(root: Path) -> Digest:
-    """Return the digest of the status of everything below `root`; content is not read."""
-    lines = []
+    """Return the digest of the status of `root` and all below it; content is not read.
+
+    Whatever is written through the file system changes the time of a status change, which no
+    program can set, so an equal mark means that nothing was written (but for a write in the same
+    tick of the kernel's clock, some milliseconds, as the mark was made).
+    """
     folders = [("", os.fspath(root))]
     try:
+        status = root.stat(follow_symlinks=False)
+        # Of the root no times: it is moved to its place after it was marked.
+        lines = [b"%d %d %d" % (status.st_mode, status.st_uid, status.st_gid)]
         while folders:
             prefix, folder = folders.pop()
             with os.scandir(folder) as items:
@@ -112,3 +116,8 @@ def _line(path: str, status: os.stat_result) -> bytes:
         status.st_mtime_ns,
         status.st_ctime_ns,
     )
+
+
+def _text(mark: Digest) -> bytes:
+    """Return a seal's content."""
+    return f"{mark}\n".encode()

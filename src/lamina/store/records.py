@@ -33,7 +33,14 @@ class Current:
     """The images that are tagged, and what is wrong with those that cannot be used."""
 
     images: Mapping[ImageId, Built]
-    faults: tuple[Fault, ...]
+    damaged: Mapping[ImageId, Fault]
+    index: Fault | None  # what is wrong with the index itself
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """All that is wrong, sorted."""
+        index = (self.index,) if self.index else ()
+        return tuple(sorted((*index, *self.damaged.values())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,18 +94,18 @@ class Records:
         try:
             index = self.layout.index()
         except StoreError as error:
-            return Current(images={}, faults=error.faults)
+            return Current(images={}, damaged={}, index=error.faults[0])
         size = cache(self.layout.blob_size)  # images share most of their layers
         images: dict[ImageId, Built] = {}
-        faults = set()
+        damaged: dict[ImageId, Fault] = {}
         for image, key, manifest in sorted(set(_tagged(index, distro)), key=str):
             found = self._find(key, size)
             if isinstance(found, Built) and found.manifest == manifest:
                 images[image] = replace(found, id=image)
             else:
                 message = found.message if isinstance(found, Fault) else "its record is missing"
-                faults.add(Fault(str(image), message, _HEALS))
-        return Current(images=images, faults=tuple(sorted(faults)))
+                damaged[image] = Fault(str(image), message, _HEALS)
+        return Current(images=images, damaged=damaged, index=self.layout.index_fault())
 
     def tag(
         self, distro: str, built: Built, names: Sequence[str], annotations: Mapping[str, str]

@@ -6,7 +6,6 @@ nothing to repair. Several processes may use a store at once.
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -17,10 +16,10 @@ from lamina.errors import Fault, StoreError
 from lamina.model.built import Built
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId
-from lamina.oci.claims import claimed_folder, locked, locked_name, replace_file, sweep
+from lamina.oci.claims import claimed_folder, locked, locked_name, sweep
 from lamina.oci.disk import disk_faults, full_disk
 from lamina.oci.layout import Layout
-from lamina.store.integrity import Seal, renewed, seal
+from lamina.store.integrity import SealedFolder
 from lamina.store.records import Current, Records
 
 FORMAT = "1"
@@ -143,37 +142,46 @@ class Store:
         return locked(self.root / _MARKER, on_wait=on_wait)
 
     def keep_unit(self, folder: Path, digest: Digest) -> None:
-        """Move a finished unit from a work folder to its place, sealed."""
+        """Move a finished unit from a work folder to its place, sealed; none may be there."""
         with disk_faults(self.root):
-            text = seal(folder).to_text().encode()
-            replace_file(self.seal_path(digest), text, aside=self._work)
-            _move(folder, self.unit_path(digest))
+            self._sealed(self.unit_path(digest)).keep(folder)
 
     def unit_is_intact(self, digest: Digest) -> bool:
-        """Tell whether the unit is there and as it was when it was made."""
-        try:
-            known = Seal.from_text(self.seal_path(digest).read_text())
-        except (OSError, ValueError):
-            return False
-        now = renewed(self.unit_path(digest), known)
-        if now is not None and now != known:
-            with disk_faults(self.root):
-                replace_file(self.seal_path(digest), now.to_text().encode(), aside=self._work)
-        return now is not None
+        """Tell whether the unit is there and as it was when it was made; its content is not read.
+
+        A copied store has no intact units: they are made again from the packages.
+        """
+        return self._sealed(self.unit_path(digest)).is_intact()
 
     def discard_unit(self, digest: Digest) -> None:
         """Remove a unit."""
-        self.discard(self.unit_path(digest))
-        self.discard(self.seal_path(digest))
-
-    def seal_path(self, digest: Digest) -> Path:
-        """Return where the seal of a unit lies."""
-        return self.units / f"{digest.hex}.seal"
+        self._discard_sealed(self.unit_path(digest))
 
     def keep_delta(self, upper: Path, manifest: Digest) -> None:
-        """Move an image's upper directory from a work folder to its place."""
-        with disk_faults(self.root):
-            _move(upper, self.delta_path(manifest))
+        """Move an image's upper directory from a work folder to its place, sealed.
+
+        An intact one stays: it has the same content, and may be mounted.
+        """
+        with self.exclusive(f"delta-{manifest.hex}"), disk_faults(self.root):
+            if not self.delta_is_intact(manifest):
+                self.discard_delta(manifest)
+                self._sealed(self.delta_path(manifest)).keep(upper)
+
+    def delta_is_intact(self, manifest: Digest) -> bool:
+        """Tell whether the delta is there and as it was when it was made; as `unit_is_intact`."""
+        return self._sealed(self.delta_path(manifest)).is_intact()
+
+    def discard_delta(self, manifest: Digest) -> None:
+        """Remove the delta of the image with this manifest, which is built again then."""
+        self._discard_sealed(self.delta_path(manifest))
+
+    def _sealed(self, path: Path) -> SealedFolder:
+        return SealedFolder(path, work=self._work)
+
+    def _discard_sealed(self, path: Path) -> None:
+        # The seal last: without one, a folder that is left counts as changed.
+        self.discard(path)
+        self.discard(self._sealed(path).seal)
 
     def discard(self, path: Path) -> None:
         """Remove a file or folder of the store in one step, if it is there."""
@@ -230,15 +238,3 @@ def _mark(root: Path) -> None:
             place=str(root),
             remedy="use the lamina that made it, or give another folder with `--store`",
         )
-
-
-def _move(folder: Path, place: Path) -> None:
-    """Move a folder to its place, unless another process was faster.
-
-    What is there already has the same content, and may be mounted: it stays.
-    """
-    try:
-        folder.rename(place)
-    except OSError as error:
-        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-            raise

@@ -6,6 +6,7 @@ dpkg does in an unpack and a configure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -121,7 +122,10 @@ def _unpack(keys: Sequence[str], packages: Packages, variables: Mapping[str, str
             files = tuple(f"{PACKAGES}/{units[key].digest.hex}" for key in names)
         else:
             conffiles = sorted({path for key in names for path in packages.facts[key].conffiles})
-            options = ("--path-exclude=/*", *(f"--path-include={path}" for path in conffiles))
+            options = (
+                "--path-exclude=/*",
+                *(f"--path-include={_pattern(path)}" for path in conffiles),
+            )
             files = tuple(f"{UNITS}/{units[key].digest.hex}/{HUSK}" for key in names)
         calls.append(
             Call(
@@ -131,6 +135,11 @@ def _unpack(keys: Sequence[str], packages: Packages, variables: Mapping[str, str
             )
         )
     return calls
+
+
+def _pattern(path: str) -> str:
+    """Return the pattern of dpkg that means this path only."""
+    return re.sub(r"[\\*?\[]", r"\\\g<0>", path)
 
 
 def _configure(keys: Sequence[str], packages: Packages, variables: Mapping[str, str]) -> Call:

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from lamina import system
-from lamina.errors import BuildError, CatalogError, Fault, LaminaError, NetworkError
+from lamina.errors import BuildError, CatalogError, Fault, LaminaError, NetworkError, UsageError
 from lamina.mirrors import Mirrors
 from lamina.model.catalog import Distro, Repository
 from lamina.model.digest import Digest
@@ -73,7 +73,7 @@ class SolverRoot:
     def inside(self, command: Sequence[str]) -> list[str]:
         """Return the arguments that run `command` inside the root."""
         folders = [
-            urlsplit(url).path
+            unquote(urlsplit(url).path)
             for url in sorted(self.mirrors.urls.values())
             if urlsplit(url).scheme == "file"
         ]
@@ -88,7 +88,8 @@ def solver_root(
     """Yield the distribution's root, made first where there is none, for this process alone.
 
     Raises `NetworkError` when its packages cannot be had, `BuildError` when it cannot be made,
-    and `CatalogError` when a repository's key is missing.
+    `UsageError` when a program or the distribution's key is not installed, and `CatalogError`
+    when another repository's key is missing.
     """
     roots = store / "roots"
     roots.mkdir(parents=True, exist_ok=True)
@@ -144,7 +145,7 @@ def read_indices(root: SolverRoot) -> tuple[Index, ...]:
 
 
 def _read_index(root: SolverRoot, repository: str, suite: str) -> Index | None:
-    name = _list_name(root.mirrors.url(repository, f"dists/{suite}/InRelease"))
+    name = list_name(root.mirrors.url(repository, f"dists/{suite}/InRelease"))
     file = root.path / _LISTS / name
     if not file.is_file():
         return None
@@ -161,7 +162,7 @@ def _read_index(root: SolverRoot, repository: str, suite: str) -> Index | None:
     )
 
 
-def _list_name(url: str) -> str:
+def list_name(url: str) -> str:
     """Return the name under which apt keeps a list, as its `URItoFileName` makes it."""
     bare = without_credentials(url).partition("://")[2] or urlsplit(url).path
     quoted = re.sub(r'[\\|{}\[\]<>"^~_=!@#$%&*]', lambda match: f"%{ord(match[0]):02x}", bare)
@@ -181,6 +182,11 @@ def _marker(distro: Distro) -> str:
 def _make(path: Path, distro: Distro, mirrors: Mirrors) -> None:
     """Make the root from the distribution's own archive, its first repository."""
     archive = distro.repositories[0]
+    if not Path(archive.keyring).is_file():
+        raise UsageError.one(
+            f"the key of the repository {archive.name} is not installed: {archive.keyring}",
+            remedy="apt-get install debian-archive-keyring",
+        )
     source = (
         f"deb [signed-by={archive.keyring}] {mirrors.urls[archive.name]} "
         f"{distro.release} {' '.join(archive.components)}"

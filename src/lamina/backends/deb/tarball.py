@@ -45,7 +45,6 @@ class TarEntry:
     size: int  # bytes of content that follow the header
     mtime: int
     target: str
-    device: tuple[int, int]  # major and minor number of a device
     prelude: bytes  # blocks of GNU long names before the header
     header: bytes  # the header block
 
@@ -115,7 +114,6 @@ def _entry(
         # Before there was a type for directories, they were files with a slash.
         kind = b"5" if name.endswith("/") else b"0"
     owners = header[257:262] == b"ustar"
-    device = kind in b"34"
     return TarEntry(
         name,
         kind,
@@ -127,7 +125,6 @@ def _entry(
         size if kind == b"0" else 0,
         _number(header[136:148], _LARGEST_TIME),
         long_target if long_target is not None else _text(header[157:257]),
-        (_number(header[329:337]), _number(header[337:345])) if device else (0, 0),
         prelude,
         header,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from debian.deb822 import Deb822
@@ -23,9 +22,7 @@ CHUNK = 1 << 20
 PATH_LIMIT = 3072
 NAME_LIMIT = 255
 
-REGULAR, HARDLINK, SYMLINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = (
-    b"0", b"1", b"2", b"3", b"4", b"5", b"6",
-)  # fmt: skip
+REGULAR, HARDLINK, SYMLINK, DIRECTORY = b"0", b"1", b"2", b"5"
 
 
 def make_unit(package: Path, folder: Path) -> UnitFacts:
@@ -42,6 +39,9 @@ def make_unit(package: Path, folder: Path) -> UnitFacts:
             with HuskWriter(folder / HUSK, control) as husk:
                 for entry in read_entries(data):
                     tree.add(entry, data, husk)
+                # The sum over all that was compressed stands at its end.
+                while data.read(CHUNK):
+                    pass
             tree.finish()
     facts = UnitFacts(
         name=name,
@@ -159,8 +159,11 @@ class _Tree:
             case b"2":
                 _symlink(place, entry)
                 self.links.add(path)
+            case b"6":
+                _fifo(place, entry)
             case _:
-                _node(place, entry)
+                # In a tree it would open this machine's devices, or hide other packages' files.
+                raise ValueError(f"{path} is a device, which Debian's policy (10.6) forbids")
 
     def _enter(self, folder: str) -> None:
         """Make sure that `folder` is a directory of this tree, never a link to elsewhere."""
@@ -193,8 +196,7 @@ class _Tree:
                 while chunk:
                     chunk = chunk[os.write(target, chunk) :]
             data.read(padded(entry.size) - entry.size)
-            if entry.uid or entry.gid:
-                os.fchown(target, entry.uid, entry.gid)
+            os.fchown(target, entry.uid, entry.gid)
             os.fchmod(target, entry.mode)
             os.utime(target, (entry.mtime, entry.mtime))
         finally:
@@ -219,8 +221,10 @@ def _content(entry: TarEntry, data: Readable) -> bytes:
 
 
 def _make_directory(place: str) -> None:
+    """Make a directory that is root's, whatever the umask and the folder that it lies in."""
     os.mkdir(place)  # noqa: PTH102
-    os.chmod(place, 0o755)  # noqa: PTH101, S103 - mkdir's own mode is cut by the umask
+    os.chown(place, 0, 0)
+    os.chmod(place, 0o755)  # noqa: PTH101, S103
 
 
 def _symlink(place: str, entry: TarEntry) -> None:
@@ -231,14 +235,8 @@ def _symlink(place: str, entry: TarEntry) -> None:
     os.utime(place, (entry.mtime, entry.mtime), follow_symlinks=False)
 
 
-def _node(place: str, entry: TarEntry) -> None:
-    if entry.type == CHARACTER and entry.device == (0, 0):
-        # To overlayfs this means that the file below is gone.
-        raise ValueError(f"{entry.name} is a device with the number 0:0")
-    if entry.device[0] >= 1 << 12 or entry.device[1] >= 1 << 20:
-        raise ValueError(f"{entry.name} is a device with a number that Linux does not have")
-    kind = {CHARACTER: stat.S_IFCHR, BLOCK_DEVICE: stat.S_IFBLK, FIFO: stat.S_IFIFO}[entry.type]
-    os.mknod(place, kind | 0o600, os.makedev(*entry.device))
+def _fifo(place: str, entry: TarEntry) -> None:
+    os.mkfifo(place)
     os.chown(place, entry.uid, entry.gid)
     os.chmod(place, entry.mode)  # noqa: PTH101
     os.utime(place, (entry.mtime, entry.mtime))

@@ -27,24 +27,32 @@ def apart(work: Callable[[], Any]) -> Any:
     child = os.fork()
     if child == 0:
         try:
-            result = {"done": work()}
-        except RefusedError as refused:
-            result = {"refused": refused.reasons}
-        except (apt_pkg.Error, LookupError) as error:
-            result = {"failed": str(error)}
-        with os.fdopen(send, "w") as pipe:
-            json.dump(result, pipe)
-        os._exit(0)
+            with os.fdopen(send, "w") as pipe:
+                json.dump(outcome(work), pipe)
+        finally:
+            os._exit(0)  # whatever happens, there must not be a second one to answer
     os.close(send)
     with os.fdopen(receive) as pipe:
         answer = pipe.read()
     os.waitpid(child, 0)
-    result = json.loads(answer)
+    result: Json = (
+        json.loads(answer) if answer else {"failed": "its library ended without an answer"}
+    )
     if "refused" in result:
         raise RefusedError(result["refused"])
     if "failed" in result:
         raise apt_pkg.Error(result["failed"])
     return result["done"]
+
+
+def outcome(work: Callable[[], Any]) -> Json:
+    """Return what came of `work`, a fault included."""
+    try:
+        return {"done": work()}
+    except RefusedError as refused:
+        return {"refused": refused.reasons}
+    except Exception as error:  # it is told where there is somebody to be told
+        return {"failed": f"{type(error).__name__}: {error}"}
 
 
 class Desk:

@@ -98,11 +98,18 @@ def solve(names: list[str], index: Index) -> apt_pkg.DepCache:
 
 
 def ordered(index: Index, depcache: apt_pkg.DepCache) -> list[tuple[str, str]]:
-    """Return in which order apt would call dpkg for the choice."""
+    """Return in which order apt would call dpkg for the choice.
+
+    Raises `apt_pkg.Error` when apt finds no order for all of it.
+    """
     order = Order(depcache)
+    expected = depcache.inst_count
     # Only after this does the package manager know files, without which it orders nothing.
     order.get_archives(apt_pkg.Acquire(), index.sources, index.records)
-    order.do_install()
+    done = order.do_install()
+    unpacked = sum(action == "unpack" for action, _ in order.actions)
+    if done == order.RESULT_FAILED or unpacked != expected:
+        raise apt_pkg.Error(f"an order was found for {unpacked} of {expected} packages")
     return order.actions
 
 

@@ -1,8 +1,4 @@
-"""The door for downloads: files come in whole and with the digest that the lock has, or not at all.
-
-A file gets its name only once its size and digest are right. What came in before a fault stays
-beside it as `NAME.part`, and the next attempt, or the next run, goes on from there.
-"""
+"""One file on its way: received, gone on with after a break, checked, named."""
 
 from __future__ import annotations
 
@@ -11,12 +7,10 @@ import fcntl
 import hashlib
 import logging
 import os
-import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from enum import Enum
 from io import BufferedRandom
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -24,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 import stamina
 
-from lamina.errors import Fault, LaminaError, NetworkError, StoreError
+from lamina.fetch.download import Cause, Download, Failure, Patience, Progress
 from lamina.model.digest import Digest
 from lamina.model.url import without_credentials
 
@@ -33,99 +27,6 @@ _POLL = 0.1  # seconds between two looks at a file that another process is fetch
 
 # A retry is no news: what stays a failure is returned as one.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
-    """A file to be fetched, and what it must be."""
-
-    url: str  # http:, https: or file:
-    digest: Digest
-    size: int  # bytes
-    path: Path
-
-
-class Cause(Enum):
-    """Why a file could not be had: decides what to do about it."""
-
-    MISSING = "missing"  # the mirror does not have it
-    CONTENT = "content"  # the mirror has something else
-    MIRROR = "mirror"  # the mirror cannot be used
-    DISK = "disk"  # it could not be written here
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A file that could not be had."""
-
-    download: Download
-    cause: Cause
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a mirror is waited for."""
-
-    connect: float = 15.0  # seconds until there is a connection
-    silence: float = 20.0  # seconds without a byte
-    window: float = 30.0  # seconds over which the pace is measured
-    pace: int = 1024  # bytes a second that a mirror must send at least
-    attempts: int = 5
-    pause: float = 0.5  # seconds before the second attempt, doubled with each
-
-
-Progress = Callable[[Download, int], None]  # how many bytes of the file are here now
-
-_PATIENCE = Patience()
-_REMEDIES = {
-    Cause.MISSING: "the mirror no longer has {file}: run lamina lock --update",
-    Cause.CONTENT: "use another mirror; if {file} was replaced there, run lamina lock --update",
-    Cause.MIRROR: "check the network and [mirrors] in lamina.toml; "
-    "the next run goes on where this one stopped",
-    Cause.DISK: "make room for the store, or give another one with --store",
-}
-
-
-def fetch_all(
-    downloads: Iterable[Download],
-    *,
-    jobs: int = 8,
-    on_progress: Progress | None = None,
-    patience: Patience = _PATIENCE,
-) -> tuple[Failure, ...]:
-    """Fetch every file that is not there yet, `jobs` at a time; return those that failed.
-
-    A file with its final name and the right size counts as fetched: it was checked before it got
-    that name. Proxies are taken from the environment. An interrupt ends it at once and leaves
-    nothing but `.part` files.
-    """
-    wanted = {download.path: download for download in downloads}
-    missing = [download for download in wanted.values() if not _is_there(download)]
-    if not missing:
-        return ()
-    failures = asyncio.run(_fetch(missing, jobs, on_progress or _unseen, patience))
-    return tuple(sorted(failures, key=lambda failure: str(failure.download.path)))
-
-
-def fetch_error(failures: Sequence[Failure]) -> LaminaError:
-    """Return one error for all `failures`, each with its remedy."""
-    faults = tuple(
-        Fault(
-            without_credentials(failure.download.url),
-            failure.message,
-            _REMEDIES[failure.cause].format(file=_name(failure.download)),
-        )
-        for failure in failures
-    )
-    if all(failure.cause is Cause.DISK for failure in failures):
-        return StoreError(*faults)
-    return NetworkError(*faults)
-
-
-def _name(download: Download) -> str:
-    """Return what the mirror calls the file: in a store it is named by its digest."""
-    return unquote(urlsplit(download.url).path.rpartition("/")[2])
 
 
 class _TryAgainError(Exception):
@@ -140,30 +41,8 @@ class _GiveUpError(Exception):
         self.cause = cause
 
 
-async def _fetch(
-    downloads: Sequence[Download], jobs: int, progress: Progress, patience: Patience
-) -> list[Failure]:
-    turns = asyncio.Semaphore(jobs)
-    async with httpx.AsyncClient(
-        headers={"Accept-Encoding": "identity"},  # or the bytes are not those of the digest
-        limits=httpx.Limits(max_connections=jobs, max_keepalive_connections=jobs),
-        timeout=httpx.Timeout(patience.silence, connect=patience.connect, pool=None),
-        verify=ssl.create_default_context(),  # what this system trusts, not httpx's own list
-        follow_redirects=True,
-    ) as client:
-
-        async def outcome(download: Download) -> Failure | None:
-            async with turns:
-                return await _Transfer(
-                    download=download, client=client, progress=progress, patience=patience
-                ).outcome()
-
-        outcomes = await asyncio.gather(*map(outcome, downloads))
-    return [failure for failure in outcomes if failure is not None]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Transfer:
+class Transfer:
     """One file on its way."""
 
     download: Download
@@ -279,7 +158,7 @@ async def _part_of(download: Download) -> AsyncIterator[BufferedRandom | None]:
     """Yield the part, open and ours alone; or nothing, if somebody else has fetched the file."""
     path = _part_path(download)
     path.parent.mkdir(parents=True, exist_ok=True)
-    while not _is_there(download):
+    while not is_there(download):
         with path.open("a+b") as part:
             try:
                 fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -307,7 +186,8 @@ def _emptied(part: BufferedRandom) -> BufferedRandom:
     return part
 
 
-def _is_there(download: Download) -> bool:
+def is_there(download: Download) -> bool:
+    """Tell whether the file has its name and size; it got the name after the check."""
     return download.path.is_file() and download.path.stat().st_size == download.size
 
 
@@ -357,7 +237,3 @@ def _start_of(response: httpx.Response) -> int:
 
 def _reason(error: Exception) -> str:
     return without_credentials(str(error)) or type(error).__name__
-
-
-def _unseen(download: Download, here: int) -> None:
-    """Take the progress where nobody wants it."""

@@ -1,0 +1,145 @@
+"""The ground that benchmarks stand on: a fleet that is locked, fetched and built beforehand."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from benchmarks.lab.report import say
+from lamina import pipeline
+from lamina.build.image import Job
+from lamina.build.lineage import finder, lineage, mountable
+from lamina.build.units import Units
+from lamina.engine.stack import EMPTY
+from lamina.lock import check_lock, read_lock, used_repositories
+from lamina.mirrors import find_mirrors
+from lamina.model.built import Built
+from lamina.model.catalog import Catalog
+from lamina.model.image import Image
+from lamina.model.lock import Lock
+from lamina.model.selection import select, with_ancestors
+from lamina.plan import inputs_of, obstacles
+from lamina.settings import Flags, Settings, Surroundings, read_settings
+from lamina.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """A fleet in a folder of its own."""
+
+    settings: Settings
+    catalog: Catalog
+    lock: Lock
+    store: Store
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Ground:
+        """Return the fleet in `folder`, locked first where there is no lock that fits."""
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = read_settings(
+            Flags(store=folder / "store", lock=folder / "lamina.lock.json"),
+            Surroundings(
+                environment=os.environ,
+                folder=Path.cwd(),
+                cores=len(os.sched_getaffinity(0)),
+                machine=platform.machine(),
+            ),
+        )
+        catalog = pipeline.load(settings)
+        root = settings.store / "roots" / f"{settings.distro}-{settings.architecture}"
+        if not root.is_dir() or not _fits(catalog, settings.lock):
+            say("locking the fleet")
+            # Updated as a whole, so that plain apt finds every version in the same indices.
+            command = lamina(settings, "lock", "--update")
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        lock = read_lock(settings.lock)
+        return cls(settings=settings, catalog=catalog, lock=lock, store=Store.open(settings.store))
+
+    def images(self, terms: Sequence[str]) -> tuple[Image, ...]:
+        """Return the images that `terms` select and that can be built, parents first."""
+        selection = frozenset(select(self.catalog, terms))
+        blocked = obstacles(self.catalog)
+        return tuple(
+            image
+            for image in self.catalog.images
+            if image.id in selection and image.id not in blocked
+        )
+
+    def have_built(self, images: Sequence[Image]) -> None:
+        """Build what is missing of `images` and of all that they stand on."""
+        names = [str(image.id) for image in images]
+        subprocess.run(
+            lamina(self.settings, "build", "--no-test", *names),
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+
+    @contextmanager
+    def units(self) -> Iterator[Units]:
+        """Give the units of the fleet."""
+        names = [repository.name for repository in used_repositories(self.catalog)]
+        with Units(
+            self.store,
+            lambda: find_mirrors(names, self.settings.mirrors),
+            jobs=self.settings.jobs,
+            listener=lambda _event: None,
+        ) as units:
+            yield units
+
+    def fetch(self, images: Collection[Image]) -> None:
+        """Have the packages of `images` and of all that they stand on in the store."""
+        locked = self.lock.by_id()
+        ids = with_ancestors(self.catalog, [image.id for image in images])
+        refs = {ref.key: ref for id_ in ids for ref in self.lock.units_of(locked[id_])}
+        with self.units() as units:
+            units.fetch(tuple(refs.values()))
+
+    def solver_root(self) -> Path:
+        """Return the root of the distribution, whose package indices plain apt-get uses."""
+        return self.store.roots / f"{self.lock.distro}-{self.lock.architecture}"
+
+    def job(self, image: Image, units: Units) -> Job:
+        """Return what a built image is built from, its units made."""
+        current = self.store.read_current(self.lock.distro).images
+        locked = self.lock.by_id()[image.id]
+        refs = self.lock.units_of(locked)
+        line: tuple[Built, ...] = ()
+        if image.parent:
+            line = lineage(current[image.parent], finder(self.store, current))
+        stack = mountable(line, self.store, units, Event()) if line else EMPTY
+        units.supply(refs)
+        return Job(
+            image=image,
+            locked=locked,
+            units={ref.key: ref for ref in refs},
+            facts=units.facts(refs, Event()),
+            inputs=inputs_of(
+                image,
+                locked,
+                distro=self.catalog.distro,
+                lock=self.lock,
+                parent=line[-1].manifest if line else None,
+            ),
+            rules=self.catalog.distro.rules,
+            distro=self.lock.distro,
+            architecture=self.lock.architecture,
+            parent=line[-1] if line else None,
+            stack=stack,
+        )
+
+
+def _fits(catalog: Catalog, lock: Path) -> bool:
+    return lock.exists() and not check_lock(catalog, read_lock(lock))
+
+
+def lamina(settings: Settings, *words: str) -> list[str]:
+    """Return the arguments that run lamina in the settings' store with their lock."""
+    places = ("--store", str(settings.store), "--lock", str(settings.lock))
+    return [sys.executable, "-m", "lamina", *words, *places]

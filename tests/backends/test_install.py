@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+
+import pytest
+
+from lamina.backends.deb.install import (
+    PACKAGES,
+    POLICY,
+    UNITS,
+    Packages,
+    account_calls,
+    environment,
+    install_calls,
+)
+from lamina.engine.sandbox import Call
+from lamina.engine.unit import UnitFacts
+from lamina.model.digest import Digest
+from lamina.model.image import Group, ImageId, User
+from lamina.model.lock import DpkgCall, LockedImage, UnitRef
+
+VARIABLES = environment(1_700_000_000)
+
+
+def unit(name: str, architecture: str = "amd64") -> UnitRef:
+    return UnitRef(
+        name=name,
+        version="1",
+        architecture=architecture,
+        repository="debian",
+        path=f"pool/{name}.deb",
+        size=1,
+        digest=Digest.of(name.encode()),
+    )
+
+
+def facts(name: str, conffiles: Sequence[str] = ()) -> UnitFacts:
+    return UnitFacts(
+        name=name,
+        version="1",
+        architecture="amd64",
+        epoch=0,
+        size=0,
+        conffiles=tuple(conffiles),
+        files=(),
+        directories=(),
+        links=(),
+        diverts=False,
+    )
+
+
+def packages(*refs: UnitRef, real: Sequence[str] = (), conffiles: Sequence[str] = ()) -> Packages:
+    return Packages(
+        units={ref.name: ref for ref in refs},
+        facts={ref.name: facts(ref.name, conffiles) for ref in refs},
+        real=real,
+    )
+
+
+def locked(*calls: tuple[str, Sequence[str]], bootstrap: Sequence[str] = ()) -> LockedImage:
+    return LockedImage(
+        id=ImageId("image"),
+        parent=None,
+        request=Digest.of(b""),
+        bootstrap=tuple(bootstrap),
+        calls=tuple(
+            DpkgCall(action="unpack" if action == "unpack" else "configure", units=tuple(units))
+            for action, units in calls
+        ),
+    )
+
+
+def dpkg(calls: Sequence[Call]) -> list[tuple[str, ...]]:
+    """Return what is said to dpkg beyond what every call says."""
+    return [call.argv[3:] for call in calls if call.argv[0] == "dpkg"]
+
+
+def husk(name: str) -> str:
+    return f"{UNITS}/{Digest.of(name.encode()).hex}/husk.deb"
+
+
+def package(name: str) -> str:
+    return f"{PACKAGES}/{Digest.of(name.encode()).hex}"
+
+
+ACCOUNT = Call(argv=("useradd", "x"), title="user x")
+
+
+def test_dpkg_is_called_in_the_order_of_the_lock() -> None:
+    calls = install_calls(
+        locked(("unpack", ["a"]), ("configure", ["a"]), ("unpack", ["b", "c"])),
+        packages(unit("a"), unit("b", "all"), unit("c")),
+        [ACCOUNT],
+        VARIABLES,
+    )
+    assert dpkg(calls) == [
+        ("--path-exclude=/*", "--unpack", husk("a")),
+        ("--no-triggers", "--configure", "a:amd64"),
+        ("--path-exclude=/*", "--unpack", husk("b"), husk("c")),
+        ("--configure", "--pending"),
+    ]
+
+
+def test_services_are_denied_around_all_packages() -> None:
+    calls = install_calls(locked(("unpack", ["a"])), packages(unit("a")), [ACCOUNT], VARIABLES)
+    assert [call.title for call in calls] == [
+        "deny services",
+        "user x",
+        "unpack a",
+        "configure what is left",
+        "allow services",
+    ]
+    assert POLICY in calls[0].argv[-1]
+    assert calls[-1].argv[-1] == f"rm -f {POLICY}"
+
+
+def test_essential_packages_come_before_the_accounts() -> None:
+    calls = install_calls(
+        locked(("unpack", ["b"]), bootstrap=["a"]),
+        packages(unit("a"), unit("b")),
+        [ACCOUNT],
+        VARIABLES,
+    )
+    assert [call.title for call in calls] == [
+        "make dpkg's database",
+        "deny services",
+        "unpack a",
+        "configure what is left",
+        "user x",
+        "unpack b",
+        "configure what is left",
+        "allow services",
+    ]
+
+
+def test_an_image_without_packages_has_only_its_accounts() -> None:
+    assert install_calls(locked(), packages(), [ACCOUNT], VARIABLES) == (ACCOUNT,)
+
+
+def test_what_dpkg_unpacks_itself_keeps_its_place_in_the_order() -> None:
+    calls = install_calls(
+        locked(("unpack", ["a", "b", "c", "d"])),
+        packages(*map(unit, "abcd"), real=["b", "c"]),
+        [],
+        VARIABLES,
+    )
+    assert dpkg(calls)[:-1] == [
+        ("--path-exclude=/*", "--unpack", husk("a")),
+        ("--unpack", package("b"), package("c")),
+        ("--path-exclude=/*", "--unpack", husk("d")),
+    ]
+
+
+def test_only_configuration_files_are_unpacked_from_husks() -> None:
+    calls = install_calls(
+        locked(("unpack", ["a"])),
+        packages(unit("a"), conffiles=["/etc/b", "/etc/a"]),
+        [],
+        VARIABLES,
+    )
+    assert dpkg(calls)[0][:3] == (
+        "--path-exclude=/*",
+        "--path-include=/etc/a",
+        "--path-include=/etc/b",
+    )
+
+
+@pytest.mark.parametrize("path", ["/etc/a[b].conf", "/etc/a*b", "/etc/?", "/etc/back\\slash"])
+def test_a_configuration_file_is_meant_by_its_name_and_not_as_a_pattern(path: str) -> None:
+    calls = install_calls(
+        locked(("unpack", ["a"])), packages(unit("a"), conffiles=[path]), [], VARIABLES
+    )
+    pattern = dpkg(calls)[0][1].removeprefix("--path-include=")
+    # The shell's patterns are those of fnmatch(3), which dpkg uses.
+    script = "case $1 in ($2) echo yes;; esac; case $3 in ($2) echo no;; esac"
+    other = re.sub(r"[*?\[\]\\]", "x", path)
+    found = subprocess.run(
+        ["sh", "-c", script, "sh", path, pattern, other], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "yes\n"
+
+
+def test_no_call_is_text_for_a_shell_with_names_in_it() -> None:
+    calls = install_calls(
+        locked(("unpack", ["$(evil)"]), ("configure", ["$(evil)"])),
+        packages(unit("$(evil)"), conffiles=["/etc/$(evil)"]),
+        [],
+        VARIABLES,
+    )
+    assert not [call for call in calls if call.argv[0] == "/bin/sh" and "evil" in call.argv[2]]
+
+
+def test_accounts_are_made_in_the_order_of_their_ids() -> None:
+    users = [
+        User(name="b", uid=300, gid=310, group="b", home="/b", groups=("extra", "more")),
+        User(name="a", uid=200, gid=310, group="b", home="/a", shell="/bin/sh"),
+    ]
+    groups = [Group(name="more", gid=305), Group(name="extra", gid=400)]
+    calls = account_calls(groups, users, VARIABLES)
+    assert [call.argv for call in calls] == [
+        ("groupadd", "--system", "--gid", "305", "more"),
+        ("groupadd", "--system", "--gid", "310", "b"),
+        ("groupadd", "--system", "--gid", "400", "extra"),
+        (
+            *("useradd", "--system", "--no-log-init", "--no-create-home"),
+            *("--uid", "200", "--gid", "310", "--home-dir", "/a", "--shell", "/bin/sh", "a"),
+        ),
+        (
+            *("useradd", "--system", "--no-log-init", "--no-create-home"),
+            *("--uid", "300", "--gid", "310", "--home-dir", "/b"),
+            *("--shell", "/usr/sbin/nologin", "--groups", "extra,more", "b"),
+        ),
+    ]
+
+
+def test_scripts_get_the_epoch_and_nothing_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SECRET", "x")
+    assert VARIABLES["SOURCE_DATE_EPOCH"] == "1700000000"
+    assert "SECRET" not in VARIABLES
+    assert VARIABLES["DEBIAN_FRONTEND"] == "noninteractive"

@@ -1,0 +1,59 @@
+"""Every image's final tree equals the one that plain apt-get leaves over the same parent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.conftest import Workshop
+from tests.differential.against_apt import Fleet, unexplained
+from tests.differential.mounted import differences
+
+from lamina.catalog import default_folder, load_catalog
+from lamina.model.image import ImageId
+
+pytestmark = pytest.mark.real
+
+ALL = os.environ.get("LAMINA_DIFFERENTIAL") == "all"
+CATALOG = load_catalog([default_folder()], "debian-13")
+# In every run a few that are quick and of every sort: users, services, a parent of its own.
+SHARE = ("cron", "chrony", "memcached", "redis-base", "redis", "redis-sentinel")
+
+
+@pytest.fixture(scope="session")
+def fleet(built: Workshop) -> Fleet:
+    if ALL:
+        built.lamina("build", "--no-test")
+    return Fleet.at(CATALOG, built.lock, built.store)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        image.id
+        for image in CATALOG.images
+        if image.parent is not None and (ALL or str(image.id) in SHARE)
+    ],
+    ids=str,
+)
+def test_an_image_equals_what_apt_get_leaves(fleet: Fleet, image: ImageId, tmp_path: Path) -> None:
+    found = unexplained(fleet, image, tmp_path)
+    assert not found, "\n".join(f"{path}: {ours} / {apts}" for path, (ours, apts) in found.items())
+
+
+def test_a_file_that_differs_is_found(tmp_path: Path) -> None:
+    """The comparison itself: it sees what only one side has, another content, another mode."""
+    sides = []
+    for name, content, mode in (("one", "a", 0o644), ("other", "b", 0o600)):
+        side = tmp_path / name
+        side.mkdir()
+        (side / "same").write_text("same")
+        (side / "content").write_text(content)
+        (side / "mode").write_text("")
+        (side / "mode").chmod(mode)
+        (side / f"only-{name}").write_text("")
+        sides.append(side)
+    paths = ["same", "content", "mode", "only-one", "only-other"]
+    found = differences([sides[0]], [sides[1]], paths, [])
+    assert sorted(found) == ["content", "mode", "only-one", "only-other"]
