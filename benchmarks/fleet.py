@@ -7,13 +7,12 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
 
 from benchmarks.install import plain_seconds
 from benchmarks.lab.ground import Ground, lamina
 from benchmarks.lab.options import Options, benchmark
-from benchmarks.lab.report import Figure, Report, say
+from benchmarks.lab.report import Cell, Figure, Report, say
 from benchmarks.lab.usage import Usage, measure
 from lamina.model.image import Image
 from lamina.settings import Settings
@@ -24,14 +23,14 @@ _TEST_FAILED = 3
 
 @benchmark("fleet", repeat=1, select="SELECT")
 def main(options: Options) -> Report:
-    """Measure `lamina build` as a process: cold, with units at hand, with tests, with nothing to do.
+    """Measure `lamina build` as a process: cold, units at hand, with tests, nothing to do.
 
     A cold store has nothing but the downloads. The packages and the lock are there before. Plain
     is the sum over all images of `apt-get install` over the image's parent, one after the other,
     and mmdebstrap for an image without parent. SELECT takes a part of the fleet.
     """
     ground = Ground.in_folder(options.folder)
-    images = ground.images(options.terms)
+    images = ground.with_ancestors(ground.images(options.terms))
     ground.have_built(images)
     ground.fetch(images)
     names = [str(image.id) for image in images] if options.terms else []
@@ -116,21 +115,22 @@ def _report(runs: dict[str, list[Usage]], plain: float, images: int) -> Report:
                 goal=400.0,
             ),
         ),
-        rows=(
-            *(
-                {
-                    "build": name,
-                    "s": seconds[name],
-                    "cpu s": median(run.cpu for run in each),
-                    "lamina MB": max(run.memory for run in each) / 1e6,
-                    "workers MB": max(run.workers for run in each) / 1e6,
-                }
-                for name, each in runs.items()
-            ),
-            {"build": "plain", "s": plain, "cpu s": 0.0, "lamina MB": 0.0, "workers MB": 0.0},
+        rows=tuple(_row(name, each) for name, each in runs.items()),
+        notes=(
+            f"{images} images; plain installs of them in sequence: {plain:.0f} s",
+            *(["an image's test failed"] if failed else []),
         ),
-        notes=(f"{images} images", *(["an image's test failed"] if failed else [])),
     )
+
+
+def _row(name: str, runs: Sequence[Usage]) -> dict[str, Cell]:
+    return {
+        "build": name,
+        "s": median(run.seconds for run in runs),
+        "cpu s": median(run.cpu for run in runs),
+        "lamina MB": max(run.memory for run in runs) / 1e6,
+        "workers MB": max(run.workers for run in runs) / 1e6,
+    }
 
 
 if __name__ == "__main__":

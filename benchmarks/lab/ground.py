@@ -72,6 +72,13 @@ class Ground:
             if image.id in selection and image.id not in blocked
         )
 
+    def with_ancestors(self, images: Collection[Image]) -> tuple[Image, ...]:
+        """Return `images` and all that they stand on, parents first."""
+        by_id = self.catalog.by_id()
+        return tuple(
+            by_id[id_] for id_ in with_ancestors(self.catalog, [image.id for image in images])
+        )
+
     def have_built(self, images: Sequence[Image]) -> None:
         """Build what is missing of `images` and of all that they stand on."""
         names = [str(image.id) for image in images]
@@ -94,10 +101,9 @@ class Ground:
             yield units
 
     def fetch(self, images: Collection[Image]) -> None:
-        """Have the packages of `images` and of all that they stand on in the store."""
+        """Have the packages of `images` in the store."""
         locked = self.lock.by_id()
-        ids = with_ancestors(self.catalog, [image.id for image in images])
-        refs = {ref.key: ref for id_ in ids for ref in self.lock.units_of(locked[id_])}
+        refs = {ref.key: ref for image in images for ref in self.lock.units_of(locked[image.id])}
         with self.units() as units:
             units.fetch(tuple(refs.values()))
 

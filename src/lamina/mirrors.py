@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from debian.deb822 import Deb822
-
 from lamina.errors import Fault, UsageError
 
 _SCHEMES = ("http", "https", "file")
@@ -71,6 +69,9 @@ def _addresses_by_name(apt: Path) -> Mapping[str, str]:
 
 
 def _host_addresses(apt: Path) -> Iterator[str]:
+    # Loaded here, because most runs ask no mirror.
+    from debian.deb822 import Deb822
+
     parts = apt / "sources.list.d"
     for file in [apt / "sources.list", *sorted(parts.glob("*.list"))]:
         if file.is_file():

@@ -14,6 +14,7 @@ from lamina.model.lock import Lock, LockedImage, UnitRef
 from lamina.model.names import parse_names
 from lamina.model.plan import Plan, PlanStep
 from lamina.model.selection import is_name, with_ancestors
+from lamina.oci.layer import CODEC
 
 
 def make_plan(
@@ -103,6 +104,7 @@ def inputs_of(
     calls = [(call.action, _names(call.units, lock)) for call in locked.calls]
     return Inputs(
         engine=ENGINE,
+        codec=CODEC,
         parent=parent,
         # Names without versions: an update alone is no change of order.
         calls=Digest.of(canonical_json([_names(locked.bootstrap, lock), calls])),
@@ -136,6 +138,8 @@ def _differences(old: Inputs, new: Inputs) -> list[str]:
     reasons = []
     if old.engine != new.engine:
         reasons.append("engine changed")
+    if old.codec != new.codec:
+        reasons.append("compression changed")
     if old.parent != new.parent:
         reasons.append("parent changed")
     reasons.extend(_package_differences(old.units, new.units))

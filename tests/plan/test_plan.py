@@ -300,6 +300,17 @@ def test_a_new_engine_rebuilds_everything_and_says_so(
     assert plan.by_id()[BASE].reasons == ("engine changed",)
 
 
+def test_another_compression_rebuilds_and_says_so(
+    catalog: Catalog, lock: Lock, current: dict[ImageId, Built]
+) -> None:
+    older = replace(current[BASE].inputs, codec="gzip 1 of yesterday")
+    current[BASE] = replace(current[BASE], inputs=older, key=older.key())
+
+    plan = make_plan(catalog, lock, current, [BASE])
+
+    assert plan.by_id()[BASE].reasons == ("compression changed",)
+
+
 def test_a_key_from_another_way_of_computing_keys_is_the_engines_change(
     catalog: Catalog, lock: Lock, current: dict[ImageId, Built]
 ) -> None:

@@ -40,7 +40,9 @@ def built(name: str, layers: Sequence[Layer], packages: Mapping[str, int] | None
         )
         for package, size in (packages or {}).items()
     )
-    inputs = Inputs(engine=1, parent=None, calls=NOTHING, units={}, files={}, entry=NOTHING)
+    inputs = Inputs(
+        engine=1, codec="gzip", parent=None, calls=NOTHING, units={}, files={}, entry=NOTHING
+    )
     return Built(
         id=ImageId(name),
         key=inputs.key(),

@@ -37,6 +37,7 @@ layers = st.builds(
 inputs = st.builds(
     Inputs,
     engine=st.integers(0, 9),
+    codec=st.text(),
     parent=st.none() | digests,
     calls=digests,
     units=st.dictionaries(texts, texts, max_size=3),

@@ -52,6 +52,7 @@ def image(name: str, *units: str, parent: Built | None = None) -> Built:
     """An image with a layer of its own; all digests are those of texts."""
     inputs = Inputs(
         engine=1,
+        codec="gzip",
         parent=parent.manifest if parent else None,
         calls=Digest.of(b"calls"),
         units={},

@@ -43,6 +43,7 @@ def put(store: Store, image: ImageId = CRON, version: str = "1") -> Built:
         store.layout.write_blob(content)
     inputs = Inputs(
         engine=1,
+        codec="gzip",
         parent=None,
         calls=Digest.of(version.encode()),
         units={},

@@ -8,10 +8,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TextIO
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.text import Text
-
 from lamina.console.board import Board, Running, advanced, time_left
 from lamina.console.look import Look
 from lamina.console.texts import log_tail, size_text, time_text
@@ -67,6 +63,11 @@ def _plain(out: TextIO) -> Iterator[Listener]:
 
 @contextmanager
 def _live(out: TextIO, look: Look, clock: Clock) -> Iterator[Listener]:
+    # Loaded for a terminal only: without rich a command starts a tenth of a second sooner.
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
     console = Console(file=out, force_terminal=True, no_color=not look.color, highlight=False)
     lock = Lock()
     board = Board()

@@ -32,6 +32,7 @@ class Inputs:
     """
 
     engine: int
+    codec: str  # what compresses the layers, with its level and version
     parent: Digest | None  # the parent's manifest
     calls: Digest  # the order in which dpkg is called
     units: Mapping[str, str]  # package name to `version sha256:...`
@@ -44,6 +45,7 @@ class Inputs:
             canonical_json(
                 {
                     "engine": self.engine,
+                    "codec": self.codec,
                     "parent": str(self.parent) if self.parent else None,
                     "calls": str(self.calls),
                     "units": dict(self.units),

@@ -47,6 +47,7 @@ def _plain(built: Built) -> dict[str, Any]:
         "key": str(built.key),
         "inputs": {
             "engine": built.inputs.engine,
+            "codec": built.inputs.codec,
             "parent": _text(built.inputs.parent),
             "calls": str(built.inputs.calls),
             "units": dict(built.inputs.units),
@@ -98,6 +99,7 @@ def _built(raw: Any) -> Built:
         key=_parse(raw["key"]),
         inputs=Inputs(
             engine=inputs["engine"],
+            codec=inputs["codec"],
             parent=_digest(inputs["parent"]),
             calls=_parse(inputs["calls"]),
             units=inputs["units"],

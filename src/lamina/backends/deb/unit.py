@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from debian.deb822 import Deb822
-
 from lamina.backends.deb.archive import Control, Package, faults_of
 from lamina.backends.deb.husk import HuskWriter
 from lamina.backends.deb.tarball import Readable, TarEntry, padded, read_entries
@@ -79,6 +77,9 @@ def tree_path(name: str) -> str:
 
 
 def _identity(control: Control) -> tuple[str, str, str]:
+    # Loaded here, because most runs make no unit.
+    from debian.deb822 import Deb822
+
     fields = Deb822(control.files.get("control", b"").decode())
     try:
         return fields["Package"], fields["Version"], fields["Architecture"]
