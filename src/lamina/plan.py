@@ -192,6 +192,7 @@ def _entry(image: Image, distro: Distro) -> Digest:
     return Digest.of(
         canonical_json(
             {
+                "image": str(image.id),  # the manifest has it as its title
                 "users": [asdict(user) for user in image.users],
                 "groups": [asdict(group) for group in image.groups],
                 "steps": image.steps,

@@ -54,9 +54,9 @@ sub attempt {
     my ($name, $code) = @_;
     $! = 0;
     my $got = eval { $code->() };
-    print "ATTEMPT $name: ", ($got ? "LET THROUGH\\n" : "refused: $!\\n");
+    print "ATTEMPT $name: ", ($got ? "LET THROUGH\\n" : "refused: $!$@\\n");
 }
-sub call { my ($name, @rest) = @_; return syscall(&$name, @rest) >= 0 }
+sub call { my ($number, @rest) = @_; return syscall($number, @rest) >= 0 }
 sub put { my ($path, $text) = @_; open(my $f, '>', $path) or return 0; my $n = syswrite($f, $text);
     return close($f) && $n }
 sub get { my ($path) = @_; open(my $f, '<', $path) or return 0; sysread($f, my $text, 64);
@@ -145,7 +145,7 @@ ATTEMPTS = {
     ),
     "find the machine's files": 'grep { -e $_ } $ENV{HOST}, "/proc/self/root$ENV{HOST}"',
     "climb out of a root": (
-        'mkdir "/x"; opendir($d, "/"); chroot("/x"); chdir($d); chdir("..") for 1 .. 64; '
+        'mkdir "/x"; opendir($up, "/"); chroot("/x"); chdir($up); chdir("..") for 1 .. 64; '
         'chroot("."); my $found = -e $ENV{HOST}; $found'
     ),
     "find shared memory": "call(SHMGET, $ENV{KEY}, 0, 0)",
@@ -276,6 +276,7 @@ def outcome(workbench: Workbench, machine: Machine) -> Installed:
 
 def test_the_package_itself_is_installed(outcome: Installed) -> None:
     assert outcome.good, outcome.log
+    print(outcome.log)
     assert outcome.log.count("ATTEMPT ") == 2 * len(ATTEMPTS)
     status = (outcome.upper / "var/lib/dpkg/status").read_text()
     assert "Package: hostile\nStatus: install ok installed\n" in status

@@ -99,7 +99,13 @@ def build_image(
         architecture=job.architecture,
     )
     config_digest = store.layout.write_blob(config)
-    manifest = make_manifest(config, (*inherited, *layers))
+    manifest = make_manifest(
+        config,
+        (*inherited, *layers),
+        title=str(job.image.id),
+        epoch=job.epoch,
+        base=job.parent.manifest if job.parent else None,
+    )
     manifest_digest = store.layout.write_blob(manifest)
     built = Built(
         id=job.image.id,

@@ -64,6 +64,11 @@ _REMEDIES = {
 }
 
 
+def is_there(download: Download) -> bool:
+    """Tell whether the file has its name and size; it got the name after the check."""
+    return download.path.is_file() and download.path.stat().st_size == download.size
+
+
 def fetch_error(failures: Sequence[Failure]) -> LaminaError:
     """Return one error for all `failures`, each with its remedy."""
     faults = tuple(

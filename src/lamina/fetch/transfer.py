@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 import stamina
 
-from lamina.fetch.download import Cause, Download, Failure, Patience, Progress
+from lamina.fetch.download import Cause, Download, Failure, Patience, Progress, is_there
 from lamina.model.digest import Digest
 from lamina.model.url import without_credentials
 
@@ -184,11 +184,6 @@ def _emptied(part: BufferedRandom) -> BufferedRandom:
     part.seek(0)  # first: what is written is added at the end, yet counted from here
     part.truncate()
     return part
-
-
-def is_there(download: Download) -> bool:
-    """Tell whether the file has its name and size; it got the name after the check."""
-    return download.path.is_file() and download.path.stat().st_size == download.size
 
 
 def _digest_of(part: BufferedRandom) -> Digest:

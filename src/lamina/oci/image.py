@@ -6,8 +6,8 @@ docker's extension of the configuration.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,14 +18,6 @@ from lamina.oci.descriptor import CONFIG_TYPE, MANIFEST_TYPE, Descriptor
 
 _ANNOTATION = "org.opencontainers.image."
 _NANOSECONDS = 1_000_000_000  # in a second
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
-    """The image that another one was built over."""
-
-    name: str
-    digest: Digest  # of its manifest
 
 
 def make_config(
@@ -57,17 +49,17 @@ def make_manifest(
     *,
     title: str = "",
     epoch: int | None = None,
-    base: Base | None = None,
+    base: Digest | None = None,
 ) -> bytes:
     """Return the OCI manifest of an image with this configuration and these layers.
 
-    `title`, `epoch` (seconds since 1970) and `base` become annotations where they are given.
+    `title`, `epoch` (seconds since 1970) and `base`, the manifest of the image that this one was
+    built over, become annotations where they are given.
     """
     annotations = {
         "title": title,
         "created": _timestamp(epoch) if epoch is not None else "",
-        "base.name": base.name if base else "",
-        "base.digest": str(base.digest) if base else "",
+        "base.digest": str(base) if base else "",
     }
     manifest: dict[str, Any] = {
         "schemaVersion": 2,
@@ -82,6 +74,24 @@ def make_manifest(
     }
     given = {_ANNOTATION + name: text for name, text in annotations.items() if text}
     return canonical_json({**manifest, "annotations": given} if given else manifest)
+
+
+def read_runtime(config: bytes) -> Runtime:
+    """Return the runtime configuration that `make_config` wrote into a configuration."""
+    fields = json.loads(config)["config"]
+    health = fields.get("Healthcheck")
+    return Runtime(
+        user=fields.get("User", ""),
+        environment=dict(variable.split("=", 1) for variable in fields.get("Env", ())),
+        entrypoint=tuple(fields.get("Entrypoint", ())),
+        command=tuple(fields.get("Cmd", ())),
+        volumes=tuple(fields.get("Volumes", ())),
+        ports=tuple(fields.get("ExposedPorts", ())),
+        labels=fields.get("Labels", {}),
+        stop_signal=fields.get("StopSignal", ""),
+        working_dir=fields.get("WorkingDir", ""),
+        healthcheck=_read_healthcheck(health) if health else None,
+    )
 
 
 def _container(runtime: Runtime) -> Mapping[str, Any]:
@@ -111,6 +121,18 @@ def _healthcheck(health: Healthcheck) -> Mapping[str, Any]:
         "StartPeriod": health.start_period * _NANOSECONDS,
         "Retries": health.retries,
     }
+
+
+def _read_healthcheck(fields: Mapping[str, Any]) -> Healthcheck:
+    """Return the health check of docker's form."""
+    _, *command = fields["Test"]
+    return Healthcheck(
+        command=tuple(command),
+        interval=fields["Interval"] // _NANOSECONDS,
+        timeout=fields["Timeout"] // _NANOSECONDS,
+        start_period=fields["StartPeriod"] // _NANOSECONDS,
+        retries=fields["Retries"],
+    )
 
 
 def _content(layer: Layer) -> str:
