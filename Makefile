@@ -6,6 +6,7 @@ SHELL := bash
 .NOTPARALLEL:
 
 BIN := .venv/bin
+BENCHMARKS := command unit profile install fleet
 
 .PHONY: help
 help: ## list these targets
@@ -28,8 +29,7 @@ check: environment ## format, lint, types and rules of import
 
 .PHONY: bench
 bench: setup ## run every benchmark
-	@for script in benchmarks/[a-z]*.py; do \
-		name=$$(basename "$$script" .py); \
+	@for name in $(BENCHMARKS); do \
 		echo "== $$name"; \
 		$(BIN)/python -m "benchmarks.$$name"; \
 	done

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from lamina.model.digest import Digest
+from lamina.store.store import Store
+
 # Quick to build, and of every sort: a parent with children, services, users, an openstack type.
 SMALL = ("cron", "chrony", "memcached", "redis-base+", "source-openstack-base")
 
@@ -55,6 +58,14 @@ class Workshop:
         return subprocess.CompletedProcess(words, process.returncode, output, messages)
 
 
+def reseal(store: Store) -> None:
+    """Seal the units and deltas of a copied store, which count as changed otherwise."""
+    for parts, keep in ((store.units, store.keep_unit), (store.deltas, store.keep_delta)):
+        for part in sorted(path for path in parts.iterdir() if path.is_dir()):
+            with store.work_folder() as work:
+                keep(part.rename(work / part.name), Digest(part.name))
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """The small fleet, locked and built; not to be changed.
@@ -74,6 +85,7 @@ def workshop(built: Workshop, tmp_path: Path) -> Iterator[Workshop]:
     """A copy of the built small fleet, to be changed, damaged and interrupted."""
     folder = tmp_path / "workshop"
     subprocess.run(["cp", "-a", "--reflink=auto", str(built.folder), str(folder)], check=True)
+    reseal(Store(folder / "store"))
     yield Workshop(folder=folder)
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -7,7 +7,7 @@ hands on what comes of it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
 
@@ -43,6 +43,7 @@ from lamina.model.lock import Lock
 from lamina.model.names import Scheme, parse_name, print_names
 from lamina.model.plan import Plan
 from lamina.model.selection import select, with_ancestors
+from lamina.oci.image import read_runtime
 from lamina.plan import inputs_of, make_plan, refuse_unbuildable
 from lamina.settings import Settings
 from lamina.storage import StorageReport, make_report
@@ -251,7 +252,11 @@ def test(settings: Settings, terms: Sequence[str], *, listener: Listener) -> Run
     check = mount_check(Store(settings.store), current(settings).images)
     built = _mended(settings, catalog, chosen, check, listener)
     store = Store.open(settings.store)
-    pairs = [(images[image], built[image]) for image in built if images[image].tests]
+    pairs = [
+        (_as_built(images[image], built[image], store), built[image])
+        for image in built
+        if images[image].tests
+    ]
     with _units(settings, catalog, store, listener) as units:
         return retest(
             pairs,
@@ -278,7 +283,12 @@ def run(settings: Settings, name: str, command: Sequence[str], *, listener: List
         _units(settings, catalog, store, listener) as units,
     ):
         stack = mountable(lineage(built, find), store, units, Event())
-        return visit(image.runtime, stack, tuple(command), work)
+        return visit(_as_built(image, built, store).runtime, stack, tuple(command), work)
+
+
+def _as_built(image: Image, built: Built, store: Store) -> Image:
+    """Return the image with the runtime configuration that it was built with."""
+    return replace(image, runtime=read_runtime(store.layout.read_blob(built.config)))
 
 
 def export(

@@ -98,7 +98,13 @@ class Workbench:
         )
         return package
 
-    def install(self, *packages: Path, above: Sequence[Path] = ()) -> Installed:
+    def install(
+        self,
+        *packages: Path,
+        above: Sequence[Path] = (),
+        capabilities: tuple[int, ...] = INSTALL_CAPABILITIES,
+        loopback: bool = False,
+    ) -> Installed:
         """Install packages as lamina does: a unit of each, husks over trees, dpkg's calls.
 
         `above` are further lower directories, above the root and below the packages.
@@ -136,6 +142,8 @@ class Workbench:
         box = self.box(
             lowers=[*(units / ref.digest.hex / TREE for ref in refs.values()), *above],
             binds=[Bind(source=units, target=UNITS), Bind(source=downloads, target=PACKAGES)],
+            capabilities=capabilities,
+            loopback=loopback,
         )
         log = store / "log"
         before = state(store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,29 +20,34 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with the essential packages, dpkg and perl among them; not to be changed.
 
+    They are unpacked and not configured, which is quicker and enough to run programs.
     LAMINA_TEST_FOLDER names a folder to keep and use again, which makes the next run quicker.
     """
     kept = os.environ.get("LAMINA_TEST_FOLDER")
-    path = Path(kept, "essential") if kept else tmp_path_factory.mktemp("root") / "essential"
+    path = Path(kept or tmp_path_factory.getbasetemp(), "essential-root")
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     prefix = "LAMINA_MIRROR_"
     given = {
         name.removeprefix(prefix).lower().replace("_", "-"): address
         for name, address in os.environ.items()
         if name.startswith(prefix)
     }
+    made = path.with_name("essential-root.new")
+    shutil.rmtree(made, ignore_errors=True)
+    made.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [
-            *("mmdebstrap", "--quiet", "--variant=essential", "--format=directory"),
-            *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")),
-            *(f"--keyring={KEYRING}", SUITE, str(path)),
-            find_mirrors(["debian"], given).url("debian", ""),
+            *("mmdebstrap", "--quiet", "--format=directory", "--mode=root"),
+            *("--variant=extract", "--include=?essential", f"--keyring={KEYRING}"),
+            *(SUITE, str(made), find_mirrors(["debian"], given).url("debian", "")),
         ],
         check=True,
         stdin=subprocess.DEVNULL,
     )
+    for name in ("passwd", "group"):
+        shutil.copy(made / f"usr/share/base-passwd/{name}.master", made / "etc" / name)
+    made.rename(path)
     return path
 
 

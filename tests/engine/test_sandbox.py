@@ -86,6 +86,7 @@ def test_the_first_call_that_is_not_good_is_the_last(bench: Workbench) -> None:
         (sh("exit 5", exit=4), 5, True, False),
         (sh("echo ab12c", stdout=r"b\d+c"), 0, True, True),
         (sh("echo abc >&2", stdout="^abc$"), 0, True, True),
+        (sh("echo a; echo b; echo c", stdout="^b$"), 0, True, True),
         (sh("echo abc", stdout="x"), 0, False, False),
         (sh("kill -TERM $$"), -15, True, False),
         (Call(argv=("no-such-program",), environment=VARIABLES), 127, True, False),
@@ -328,7 +329,7 @@ def test_trying_again_ends_with_the_time(bench: Workbench) -> None:
     began = time.monotonic()
     result = run(bench.box(), [sh("exit 6", retry=True, timeout=1)])[0]
     assert (result.code, result.good) == (6, False)
-    assert 1 <= time.monotonic() - began < 3
+    assert 0.5 <= time.monotonic() - began < 3
 
 
 def test_a_call_that_hangs_is_not_tried_again(bench: Workbench) -> None:

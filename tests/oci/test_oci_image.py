@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+
+import pytest
 
 from lamina.model.built import Layer
 from lamina.model.digest import Digest
 from lamina.model.image import Healthcheck, Runtime
-from lamina.oci.image import make_config, make_manifest
+from lamina.oci.image import make_config, make_manifest, read_runtime
 
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 TREES = Layer(
@@ -70,6 +73,13 @@ def test_a_configuration_holds_all_of_the_runtime() -> None:
             {"created": "2023-11-14T22:13:20Z", "created_by": "lamina: configuration"},
         ],
     }
+
+
+@pytest.mark.parametrize("runtime", [FULL, Runtime(), replace(FULL, environment={"A": "b=c"})])
+def test_the_runtime_is_read_back_from_a_configuration(runtime: Runtime) -> None:
+    config = make_config(runtime, layers=[DELTA], epoch=1, architecture="amd64")
+
+    assert read_runtime(config) == runtime
 
 
 def test_what_is_not_set_is_not_in_a_configuration() -> None:

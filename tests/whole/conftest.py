@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import SMALL, Workshop
+from tests.conftest import SMALL, Workshop, reseal
+
+from lamina.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ def copied(built: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A copy of the built small fleet for the tests of one module."""
     folder = tmp_path_factory.mktemp("whole") / "workshop"
     subprocess.run(["cp", "-a", "--reflink=auto", str(built.folder), str(folder)], check=True)
+    reseal(Store(folder / "store"))
     yield Workshop(folder=folder)
     shutil.rmtree(folder, ignore_errors=True)
 

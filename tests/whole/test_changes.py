@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from tests.conftest import SMALL
 from tests.whole.conftest import Fleet
@@ -11,8 +13,7 @@ pytestmark = pytest.mark.real
 REDIS = ("redis-base", "redis", "redis-sentinel")
 
 
-def built(outcomes: object) -> set[str]:
-    assert isinstance(outcomes, dict)
+def built(outcomes: Mapping[str, str]) -> set[str]:
     return {image for image, outcome in outcomes.items() if outcome == "built"}
 
 
@@ -75,7 +76,7 @@ def test_a_base_that_comes_out_the_same_keeps_its_children(fleet: Fleet) -> None
     before = fleet.manifests()
     fleet.write("images: {base: {change: {steps: {append: ['true']}}}}")
 
-    reasons = fleet.reasons(*SMALL)
+    reasons = dict(fleet.reasons(*SMALL))
     assert reasons.pop("base") == ["catalogue entry changed"]
     assert set(reasons) == set(before) - {"base"}
     assert {tuple(why) for why in reasons.values()} == {

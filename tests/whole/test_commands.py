@@ -55,8 +55,11 @@ def test_the_tree_and_the_graph_show_the_same_images(built: Workshop) -> None:
     graph = asked(built, "graph", "family:redis")
 
     (below,) = tree["children"]
-    leaves = [{"image": name, "children": []} for name in ("redis", "redis-sentinel")]
-    assert (tree["image"], below) == ("base", {"image": "redis-base", "children": leaves})
+    assert (tree["image"], below["image"]) == ("base", "redis-base")
+    assert below["children"] == [
+        {"image": "redis", "children": []},
+        {"image": "redis-sentinel", "children": []},
+    ]
     assert [(edge["parent"], edge["child"]) for edge in graph["edges"]] == [
         ("base", "redis-base"),
         ("redis-base", "redis"),

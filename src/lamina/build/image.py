@@ -135,7 +135,11 @@ def stack_of(built: Built, parent: Stack, facts: Mapping[str, UnitFacts], store:
         delta=folder,
         changes=scan_upper(folder),
         units=[facts[unit.key] for unit in built.units],
-        trees=[store.unit_path(digest) / TREE for digest in built.trees],
+        trees={
+            store.unit_path(unit.digest) / TREE: facts[unit.key]
+            for unit in built.units
+            if unit.digest in built.trees
+        },
     )
 
 
@@ -174,7 +178,11 @@ def _sandbox(job: Job, store: Store, folder: Path, trees: tuple[str, ...]) -> Sa
         ),
     )
     sandbox.prepare(box)
-    wanted = corrections(job.stack, [job.facts[key] for key in trees])
+    wanted = corrections(
+        job.stack,
+        [job.facts[key] for key in job.locked.units],
+        [job.facts[key] for key in trees],
+    )
     delta.make_directories(box.upper, wanted, job.stack.directories)
     return box
 
@@ -241,7 +249,7 @@ def _delta(job: Job, store: Store, installed: _Installed) -> tuple[Entry, ...]:
     trees = tuple(store.unit_path(job.units[key].digest) / TREE for key in installed.trees)
     changes = scan_upper(upper)
     below = delta.finder((*trees, *job.stack.lowers))
-    unneeded = delta.redundant(changes, below, job.stack.hidden)
+    unneeded = delta.redundant(changes, below)
     delta.drop(upper, unneeded)
     return delta.clamp_times(upper, [e for e in changes if e.path not in unneeded], job.epoch)
 

@@ -95,7 +95,11 @@ class ImageForm:
         RunAs | None, Field(description="The user that a container runs as; inherited.")
     ] = None
     environment: Annotated[
-        dict[VariableName, str], Field(description="Variables, added to the parent's.")
+        dict[VariableName, str],
+        Field(
+            description="Variables, added to the parent's. {type}, {distro} and {architecture} in "
+            "a value stand for the image's own."
+        ),
     ] = field(default_factory=dict)
     entrypoint: Annotated[
         tuple[str, ...] | None, Field(description="What a container starts, before `command`.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lamina.catalog.accounts import Accounts
 from lamina.catalog.forms import ImageForm
 from lamina.catalog.parts import HealthcheckForm, ProofForm
 from lamina.catalog.specs import Spec, Specs
+from lamina.model.catalog import Distro
 from lamina.model.image import (
     FileCopy,
     Group,
@@ -21,10 +22,15 @@ from lamina.model.image import (
     User,
 )
 
+TYPE_WORD = "{type}"
+"""What stands for the image's type in a value of its environment or labels."""
+
 Copies = Mapping[str, tuple[FileCopy, ...]]
 
 
-def make_images(specs: Specs, accounts: Accounts, copies: Copies) -> tuple[Image, ...]:
+def make_images(
+    specs: Specs, accounts: Accounts, copies: Copies, distro: Distro
+) -> tuple[Image, ...]:
     """Return the images of `specs`, which have no faults: parents before children, else by name.
 
     `copies` are the files of each image, by the name of its spec.
@@ -34,7 +40,8 @@ def make_images(specs: Specs, accounts: Accounts, copies: Copies) -> tuple[Image
         made = _own_accounts(specs.lineage(spec.name), accounts)
         for id_ in _ids(spec):
             parent = images[_parent_id(specs, spec, id_)] if spec.form.parent else None
-            images[id_] = _image(id_, spec, parent, made, copies[spec.name])
+            image = _image(id_, spec, parent, made, copies[spec.name])
+            images[id_] = replace(image, runtime=_filled(image, distro))
     return tuple(images.values())
 
 
@@ -122,6 +129,24 @@ def _runtime(form: ImageForm, parent: Runtime) -> Runtime:
         working_dir=form.working_dir or parent.working_dir,
         healthcheck=_healthcheck(form) or parent.healthcheck,
     )
+
+
+def _filled(image: Image, distro: Distro) -> Runtime:
+    """Return the image's configuration with the words that differ from build to build."""
+    words = {
+        TYPE_WORD: image.id.type or "",
+        "{distro}": distro.short,
+        "{architecture}": distro.architecture,
+    }
+
+    def fill(values: Mapping[str, str]) -> Mapping[str, str]:
+        filled = dict(values)
+        for word, meaning in words.items():
+            filled = {name: text.replace(word, meaning) for name, text in filled.items()}
+        return filled
+
+    runtime = image.runtime
+    return replace(runtime, environment=fill(runtime.environment), labels=fill(runtime.labels))
 
 
 def _joined(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:

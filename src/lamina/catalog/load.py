@@ -42,7 +42,7 @@ def load_catalog(
     copies, found = copy_files(specs, layers)
     faults.extend(found)
     CatalogError.raise_all(faults)
-    return Catalog(distro=chosen, images=make_images(specs, accounts, copies))
+    return Catalog(distro=chosen, images=make_images(specs, accounts, copies, chosen))
 
 
 def load_distro(folders: Sequence[Path], distro: str, *, architecture: str | None = None) -> Distro:

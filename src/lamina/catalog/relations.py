@@ -10,6 +10,7 @@ from lamina.catalog.accounts import Accounts
 from lamina.catalog.changes import ChangeForm, MapChange
 from lamina.catalog.distros import Distros, is_known
 from lamina.catalog.forms import ImageForm
+from lamina.catalog.images import TYPE_WORD
 from lamina.catalog.projects import is_project
 from lamina.catalog.specs import Spec, Specs
 from lamina.errors import Fault
@@ -46,6 +47,7 @@ def relation_faults(specs: Specs, surroundings: Surroundings) -> Iterator[Fault]
     for spec in specs.by_name.values():
         yield from _parent(spec, specs)
         yield from _kind(spec, specs)
+        yield from _type_words(spec)
         yield from _packages(spec, surroundings.distro)
         yield from _repositories(spec, surroundings.distro)
         yield from _words(spec, surroundings.distros)
@@ -116,6 +118,20 @@ def _kind(spec: Spec, specs: Specs) -> Iterator[Fault]:
                 message = f"the parent '{parent.name}' of '{spec.name}' is not built as {type_}"
                 remedy = f"add '{type_}' to the types of '{parent.name}', or delete it here"
                 yield Fault(place("types", type_), message, remedy)
+
+
+def _type_words(spec: Spec) -> Iterator[Fault]:
+    if spec.kind is Kind.OPENSTACK:
+        return
+    for key in ("environment", "labels"):
+        values: Mapping[str, str] = getattr(spec.form, key)
+        for name, text in values.items():
+            if TYPE_WORD in text:
+                yield Fault(
+                    spec.entry.place(key, name),
+                    f"'{name}' speaks of a type, and the infra image '{spec.name}' has none",
+                    "say it in 'openstack-base', where the types begin",
+                )
 
 
 def _names(specs: Specs, distros: Distros) -> Iterator[Fault]:

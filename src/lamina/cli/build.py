@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lamina import pipeline
-from lamina.cli.command import Command
+from lamina.cli.command import Command, typed
 from lamina.cli.options import (
     SELECTION_HELP,
     WRONG,
@@ -61,5 +61,5 @@ def command(
     if as_json:
         print_json(result_values(result))
     else:
-        show_result(result, again=" ".join(["lamina build", *terms]))
+        show_result(result, again=typed())
     return exit_code(result)

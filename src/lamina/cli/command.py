@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import click
+
+
+def typed() -> str:
+    """Return the command line that runs, as it can be typed again."""
+    return shlex.join(["lamina", *click.get_current_context().find_root().obj])
 
 
 class Command(click.Command):

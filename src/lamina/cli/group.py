@@ -86,6 +86,7 @@ class _Lamina(click.Group):
         words = extra.get("args") or (args[0] if args else None) or sys.argv[1:]
         extra["prog_name"] = "lamina"
         extra["standalone_mode"] = False
+        extra["obj"] = tuple(words)
         sys.exit(exit_code_of(partial(super().main, *args, **extra), words))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lamina import pipeline
-from lamina.cli.command import Command
+from lamina.cli.command import Command, typed
 from lamina.cli.options import (
     SELECTION_HELP,
     WRONG,
@@ -49,5 +49,5 @@ def command(settings: Settings, terms: tuple[str, ...], *, as_json: bool) -> int
     if as_json:
         print_json(result_values(result))
     else:
-        show_result(result, again=" ".join(["lamina test", *terms]))
+        show_result(result, again=typed())
     return exit_code(result)

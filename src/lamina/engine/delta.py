@@ -68,20 +68,17 @@ def finder(lowers: Iterable[Path]) -> Find:
     return find
 
 
-def redundant(
-    changes: Iterable[Entry], below: Find, hidden: frozenset[str] = frozenset()
-) -> frozenset[str]:
+def redundant(changes: Iterable[Entry], below: Find) -> frozenset[str]:
     """Return the paths of `changes` that say nothing new over what `below` finds.
 
     A file says nothing new when type, mode, owner, attributes and content are the same below; a
     directory when mode, owner and attributes are and nothing that is left lies in it. Times do
-    not count: a build touches much that it does not change. Below the paths in `hidden`, where an
-    earlier delta covers what lies deeper, everything is kept.
+    not count: a build touches much that it does not change.
     """
     entries = tuple(changes)
     kept: set[str] = set()
     dropped: set[str] = set()
-    covered = hidden.union(entry.path for entry in entries if entry.kind is EntryKind.OPAQUE)
+    covered = {entry.path for entry in entries if entry.kind is EntryKind.OPAQUE}
     linked = {entry.target for entry in entries if entry.kind is EntryKind.HARDLINK}
     for entry in reversed(entries):  # what lies in a directory comes after it
         if (

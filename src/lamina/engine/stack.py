@@ -17,7 +17,6 @@ from lamina.engine.unit import Directory, UnitFacts
 from lamina.oci.entry import Entry, EntryKind
 
 DIVERSIONS = "var/lib/dpkg/diversions"
-_HIDING = frozenset({EntryKind.WHITEOUT, EntryKind.OPAQUE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +26,6 @@ class Stack:
     lowers: tuple[Path, ...] = ()  # topmost first
     files: frozenset[str] = frozenset()  # of units; what is not a directory
     links: frozenset[str] = frozenset()  # symbolic links, of units and deltas
-    hidden: frozenset[str] = frozenset()  # where a delta hides what lies deeper, and all below
     directories: Mapping[str, Directory]
     epoch: int = 0
 
@@ -45,12 +43,12 @@ EMPTY = Stack(directories={})
 
 def over(
     stack: Stack, *, delta: Path, changes: Iterable[Entry], units: Sequence[UnitFacts],
-    trees: Sequence[Path],
+    trees: Mapping[Path, UnitFacts],
 ) -> Stack:  # fmt: skip
     """Return the stack of an image: its delta over the trees of its units over `stack`.
 
-    `units` are all that it installed, in the order of unpacking, `trees` those that are lower
-    directories, topmost first, and `changes` the delta's entries.
+    `units` are all that it installed, `trees` those that are lower directories, topmost first,
+    and `changes` the delta's entries.
     """
     entries = tuple(changes)
     links = set(stack.links).union(*(unit.links for unit in units))
@@ -63,20 +61,16 @@ def over(
         lowers=(delta, *trees, *stack.lowers),
         files=stack.files.union(*(_files(unit) for unit in units)),
         links=frozenset(links),
-        hidden=stack.hidden.union(entry.path for entry in entries if entry.kind in _HIDING),
-        directories=_directories(stack, entries, units),
+        directories=_directories(stack, entries, trees.values()),
         epoch=max([stack.epoch, *(unit.epoch for unit in units)]),
     )
 
 
 def _directories(
-    stack: Stack, changes: Sequence[Entry], units: Sequence[UnitFacts]
+    stack: Stack, changes: Sequence[Entry], trees: Iterable[UnitFacts]
 ) -> Mapping[str, Directory]:
-    """Return the directories of an image as its delta leaves them, over units over `stack`."""
-    found = dict(stack.directories)
-    for unit in units:
-        for directory in unit.directories:
-            found.setdefault(directory.path, directory)
+    """Return the directories of an image as its delta leaves them, over trees over `stack`."""
+    found = {**stack.directories, **_topmost(trees)}
     # What had something below that is there no more: files, links, whiteouts, emptied directories.
     covers = {entry.path for entry in changes if entry.kind is not EntryKind.DIRECTORY}
     gone = [path for path in found if not covers.isdisjoint((*ancestors(path), path))]
@@ -85,6 +79,14 @@ def _directories(
     for entry in changes:
         if entry.kind is EntryKind.DIRECTORY:
             found[entry.path] = Directory(entry.path, entry.mode, entry.uid, entry.gid)
+    return found
+
+
+def _topmost(units: Iterable[UnitFacts]) -> Mapping[str, Directory]:
+    """Return the directories of units, of several at a path the first."""
+    found: dict[str, Directory] = {}
+    for directory in (directory for unit in units for directory in unit.directories):
+        found.setdefault(directory.path, directory)
     return found
 
 
@@ -124,20 +126,15 @@ def unshareable(
 
 
 def corrections(
-    stack: Stack, trees: Sequence[UnitFacts], units: Sequence[UnitFacts] = ()
+    stack: Stack, units: Sequence[UnitFacts], trees: Sequence[UnitFacts]
 ) -> tuple[Directory, ...]:
     """Return the directories that must be made anew above trees, and those over them, in order.
 
-    `trees` are the units whose trees are lower directories, topmost and first unpacked first;
-    `units` are all that the image installs, in the order of unpacking, where that is more.
+    `units` are all that the image installs, in the order of unpacking, and `trees` those of them
+    that are lower directories, topmost first.
     """
-    right = dict(stack.directories)
-    for directory in (d for unit in (units or trees) for d in unit.directories):
-        right.setdefault(directory.path, directory)
-    shown: dict[str, Directory] = {}
-    for directory in (d for unit in trees for d in unit.directories):
-        shown.setdefault(directory.path, directory)
-    wrong = {path for path, directory in shown.items() if right[path] != directory}
+    right = {**_topmost(units), **stack.directories}
+    wrong = {path for path, shown in _topmost(trees).items() if right[path] != shown}
     above = {path for each in wrong for path in ancestors(each)}
     return tuple(right[path] for path in sorted(wrong | above) if path in right)
 

@@ -6,7 +6,6 @@ beside it as `NAME.part`, and the next attempt, or the next run, goes on from th
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from lamina.fetch.download import (
@@ -45,7 +44,7 @@ def fetch_all(
     # Loaded here, because an HTTP client takes a third of a second and most runs fetch nothing.
     from lamina.fetch.transfers import transfer_all
 
-    failures = asyncio.run(transfer_all(missing, jobs, on_progress or _unseen, patience))
+    failures = transfer_all(missing, jobs, on_progress or _unseen, patience)
     return tuple(sorted(failures, key=lambda failure: str(failure.download.path)))
 
 

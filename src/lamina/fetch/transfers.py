@@ -17,10 +17,16 @@ _HOPELESS = 8  # files in a row for which a mirror failed
 _NOT_TRIED = "not tried: the mirror failed for the files before it"
 
 
-async def transfer_all(
+def transfer_all(
     downloads: Sequence[Download], jobs: int, progress: Progress, patience: Patience
 ) -> list[Failure]:
     """Fetch files, `jobs` at a time; return those that failed."""
+    return asyncio.run(_transfer_all(downloads, jobs, progress, patience))
+
+
+async def _transfer_all(
+    downloads: Sequence[Download], jobs: int, progress: Progress, patience: Patience
+) -> list[Failure]:
     turns = asyncio.Semaphore(jobs)
     failed_in_a_row: Counter[str] = Counter()  # by host
     async with httpx.AsyncClient(

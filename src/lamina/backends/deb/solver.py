@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from lamina import system
 from lamina.backends.deb.solver_root import HOME, PROGRAM, SolverRoot
@@ -217,7 +217,10 @@ class _Failed:
     failed: str
 
 
-_ANSWER: TypeAdapter[_Solved | _Refused | _Failed] = TypeAdapter(_Solved | _Refused | _Failed)
+# Deferred: most runs ask no solver, and the forms take a while to make.
+_ANSWER: TypeAdapter[_Solved | _Refused | _Failed] = TypeAdapter(
+    _Solved | _Refused | _Failed, config=ConfigDict(defer_build=True)
+)
 
 
 def _either(names: Sequence[str]) -> str:

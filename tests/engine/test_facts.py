@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lamina.engine.unit import Directory, UnitFacts
+
+names = st.text(max_size=8) | st.sampled_from(["\udcff", "a/b", ""])
+lists = st.lists(names, max_size=3).map(tuple)
+numbers = st.integers(0, 2**33)
+facts = st.builds(
+    UnitFacts,
+    name=names,
+    version=names,
+    architecture=names,
+    epoch=numbers,
+    size=numbers,
+    conffiles=lists,
+    files=lists,
+    directories=st.lists(st.builds(Directory, names, numbers, numbers, numbers), max_size=3).map(
+        tuple
+    ),
+    links=lists,
+    diverts=st.booleans(),
+    real=names,
+)
+
+
+@given(facts)
+def test_facts_survive_the_disk(given_facts: UnitFacts) -> None:
+    text = given_facts.to_json()
+    assert UnitFacts.from_json(text.encode("ascii").decode()) == given_facts
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "null", '{"name": 1}', "{", '"x"', '{"files": 3}']
+)
+def test_damaged_facts_are_told(text: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        UnitFacts.from_json(text)
+
+
+def test_facts_with_something_missing_are_told() -> None:
+    whole = json.loads(
+        UnitFacts(
+            name="x", version="1", architecture="all", epoch=0, size=0, conffiles=(), files=(),
+            directories=(Directory("a", 1, 2, 3),), links=(), diverts=False,
+        ).to_json()
+    )  # fmt: skip
+    for name in whole.keys() - {"real"}:
+        part = {key: value for key, value in whole.items() if key != name}
+        with pytest.raises((ValueError, KeyError, TypeError)):
+            UnitFacts.from_json(json.dumps(part))

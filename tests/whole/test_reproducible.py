@@ -1,0 +1,122 @@
+"""The same lock gives the same images: on another day, on another host, in another order.
+
+A witness image holds what a build could see of its surroundings. It comes out different where
+they cannot be hidden, which proves that they were different, and the same where they are hidden.
+
+With LAMINA_REPRODUCIBLE=all the whole catalogue is built twice, which takes minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.conftest import SMALL, Workshop
+from tests.whole import elsewhere
+from tests.whole.comparison import compare
+from tests.whole.conftest import Fleet, manifests
+
+pytestmark = pytest.mark.real
+
+WHOLE = os.environ.get("LAMINA_REPRODUCIBLE") == "all"
+TERMS = ("*",) if WHOLE else (*SMALL, "witness")
+WITNESS = """
+images:
+  witness:
+    parent: base
+    steps:
+      - date +%F > /srv/date
+      - stat -c %Y /srv/date > /srv/second
+      - ls -U /usr/bin > /srv/order
+      - hostname > /srv/host
+      - umask > /srv/umask
+      - date +%Z > /srv/zone
+      - locale > /srv/locale
+      - echo "$HOME" > /srv/home
+      - ls -l /proc/self/fd/ | wc -l > /srv/open
+"""
+SHOWS = ("srv/date", "srv/order", "srv/second")
+SURROUNDINGS = {
+    "TZ": "Pacific/Kiritimati",
+    "LC_ALL": "POSIX",
+    "LANG": "tr_TR.UTF-8",
+    "HOME": "/nowhere",
+    "PYTHONHASHSEED": "7",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A workshop whose store is on a file system of its own, and lamina as on another machine."""
+
+    workshop: Workshop
+    catalog: Path
+
+    def lamina(self, *words: str) -> str:
+        library = str(elsewhere.library())
+        done = subprocess.run(
+            [
+                *("unshare", "--uts", "sh", "-euc"),
+                *('hostname elsewhere; umask 077; exec "$@"', "sh"),
+                *(sys.executable, elsewhere.__file__, *words),
+                *("--catalog", str(self.catalog), "--store", str(self.workshop.store)),
+                *("--lock", str(self.workshop.lock)),
+            ],
+            env={**os.environ, **SURROUNDINGS, **elsewhere.clock(library)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def manifests(self) -> Mapping[str, str]:
+        return manifests(json.loads(self.lamina("list", "--json")))
+
+
+@pytest.fixture
+def here(fleet: Fleet) -> Fleet:
+    """The fleet as it was built, and the witness."""
+    fleet.write(WITNESS)
+    fleet.lamina("lock")
+    fleet.json("build", *TERMS, "--no-test")
+    return fleet
+
+
+@pytest.fixture
+def there(here: Fleet, tmp_path: Path) -> Iterator[Elsewhere]:
+    """An empty store with the same packages, on a file system with another order of names."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "elsewhere", str(folder)], check=True)
+    try:
+        workshop = Workshop(folder=folder)
+        workshop.store.mkdir()
+        shutil.copy(here.workshop.lock, workshop.lock)
+        shutil.copy(here.workshop.store / "format", workshop.store)
+        shutil.copytree(here.workshop.store / "downloads", workshop.store / "downloads")
+        yield Elsewhere(workshop=workshop, catalog=here.catalog)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_build_elsewhere_on_another_day_gives_the_same_digests(
+    here: Fleet, there: Elsewhere
+) -> None:
+    there.lamina("build", *TERMS, "--no-test", "--jobs", "3")
+
+    first, second = here.manifests(), there.manifests()
+    assert second.keys() == {image for image in first if not WHOLE or image in second}
+    differences = dict(compare(here.workshop, there.workshop, [first, second]))
+    witnessed = differences.pop("witness")
+    assert differences == {}
+    assert witnessed.paths == SHOWS
+    assert witnessed.configuration == ()
