@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from debian.deb822 import Packages
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from tests.conftest import Workshop
 from tests.differential.against_apt import Fleet, unexplained
@@ -45,6 +45,7 @@ def candidates(lists: Path) -> tuple[str, ...]:
     max_examples=30 if ALL else 2,
     deadline=None,
     derandomize=not ALL,  # the same sets in every ordinary run
+    phases=[Phase.explicit, Phase.generate],  # a smaller example costs minutes
     print_blob=False,
     suppress_health_check=list(HealthCheck),
     report_multiple_bugs=False,

@@ -140,9 +140,15 @@ def test_directories_are_as_the_delta_leaves_them(case: str) -> None:
 
 
 def test_links_are_known_from_units_and_deltas() -> None:
-    changes = [entry("new", EntryKind.SYMLINK), entry("old", EntryKind.FILE)]
+    changes = [
+        entry("file", EntryKind.FILE),
+        Entry(path="file-again", kind=EntryKind.HARDLINK, target="file"),
+        entry("new", EntryKind.SYMLINK),
+        Entry(path="new-again", kind=EntryKind.HARDLINK, target="new"),
+        entry("old", EntryKind.FILE),
+    ]
     parent = stack([unit(links=["kept", "old"])], changes)
-    assert parent.links == {"kept", "new"}
+    assert parent.links == {"kept", "new", "new-again"}
 
 
 PARENT = stack(

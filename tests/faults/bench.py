@@ -22,6 +22,7 @@ from lamina.store.store import Store
 DISTRO = "debian-13"
 # A few units and no child; a large layer; a parent and its child.
 IMAGES = ("cron", "memcached", "redis-base", "redis")
+_PATIENCE = 300.0  # seconds for any run
 _GONE = 10.0  # seconds in which the processes of a killed lamina must have ended
 
 
@@ -157,8 +158,8 @@ class Bench:
 
 
 def end_of(process: subprocess.Popen[str]) -> Told:
-    """Return what came of a process; no traceback must be in what it printed."""
-    out, err = process.communicate(timeout=300)
+    """Return what came of a process and all that shares its output, which has no traceback."""
+    out, err = process.communicate(timeout=_PATIENCE)
     told = Told(code=process.returncode, out=out, err=err)
     assert "Traceback" not in told.text, told.text
     assert "an error in lamina itself" not in told.text, told.text

@@ -64,7 +64,8 @@ def bench(small: Bench, mirror: Mirror, tmp_path: Path) -> Iterator[Bench]:
         }
         yield Bench(folder=folder, environment=addresses)
     finally:
-        subprocess.run(["umount", folder], check=True)
+        # Lazily: what a failed test left running must not keep the others from theirs.
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture

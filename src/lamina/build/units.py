@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import shutil
@@ -12,8 +11,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 from types import TracebackType
 
 from lamina.backends.deb.unit import make_unit
@@ -28,7 +28,6 @@ from lamina.store.integrity import check_download
 from lamina.store.store import Store
 
 _POLL = 0.2  # seconds between two looks at whether to stop
-_PR_SET_PDEATHSIG = 1
 _NAMED = 3  # of many units or packages with one fault, so many are named
 
 
@@ -170,9 +169,9 @@ class Units:
             _start_server()
             self._pool = ProcessPoolExecutor(
                 max_workers=self._jobs,
-                # The server forks before there are threads, and its children end with it.
+                # Forked by a process without threads, which lamina itself is not.
                 mp_context=multiprocessing.get_context("forkserver"),
-                initializer=_end_with_parent,
+                initializer=_end_with_lamina,
             )
         return self._pool
 
@@ -192,12 +191,19 @@ def _start_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with_parent() -> None:
-    """Let this process end when the one that forked it does, which ends with lamina."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+def _end_with_lamina() -> None:
+    """Let this process end with lamina, even a lamina that is killed.
+
+    The server that forked it does not see to that: it lives as long as one of its children.
+    """
     lamina = multiprocessing.parent_process()
-    if lamina is not None and not lamina.is_alive():
-        os._exit(1)  # before it was asked for
+    if lamina is not None:
+        Thread(target=_follow, args=(lamina,), daemon=True).start()
+
+
+def _follow(process: BaseProcess) -> None:
+    process.join()
+    os._exit(1)
 
 
 def _make(store: Store, ref: UnitRef) -> None:

@@ -32,7 +32,7 @@ on, and the same command takes it up again, for what is built stays built.
     examples={
         "lamina build": "The whole fleet.",
         "lamina build mariadb-server 'redis*'": "Some images, and what they stand on.",
-        "lamina build nova-base+ --jobs 4": "An image with its descendants, four at a time.",
+        "lamina build ovn-base+ --jobs 4": "An image with its descendants, four at a time.",
         "lamina build --json > result.json": "In silence, with the outcome as JSON.",
     },
     exit_codes={

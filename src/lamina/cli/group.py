@@ -45,8 +45,20 @@ distribution's own tools.
   lamina plan     what has changed, and what it means
   lamina build    build that
 
-Settings come from flags, else from the environment (LAMINA_STORE, LAMINA_CATALOG, ...), else
-from lamina.toml in the current folder.
+`lamina COMMAND --help` has examples.
+
+Settings come from flags, else from the environment, else from lamina.toml in the current folder
+(catalog, store, lock, distro, architecture, jobs, mirrors, profiles).
+
+\b
+  LAMINA_STORE            the folder of downloads, units and images
+  LAMINA_CATALOG          catalogues laid over the default one, with ':' between them
+  LAMINA_LOCK             the lock file
+  LAMINA_DISTRO           the distribution
+  LAMINA_ARCHITECTURE     its word for the machine's architecture
+  LAMINA_JOBS             how many images are built at a time
+  LAMINA_MIRROR_NAME      the address that serves the repository NAME
+  LAMINA_DEBUG            show the traceback of an error in lamina itself
 """
 
 

@@ -36,7 +36,7 @@ own solver chooses.
     examples={
         "lamina lock": "Bring the lock up to the catalogue; the first time, make it.",
         "lamina lock --update": "Take what the distribution has now: security updates too.",
-        "lamina lock --update openssl-proxy+": "The same for one image and its descendants.",
+        "lamina lock --update haproxy+": "The same for one image and its descendants.",
         "lamina lock --check": "For continuous integration: does the lock fit the catalogue?",
     },
     exit_codes={

@@ -37,7 +37,7 @@ def settings_options(function: Callable[..., int]) -> Callable[..., int]:
         return function(settings=read_settings(flags, _surroundings()), **others)
 
     for option in (
-        click.option("--distro", metavar="NAME", help="The distribution, such as debian-13."),
+        click.option("--distro", metavar="NAME", help="The distribution; debian-13 by default."),
         click.option(
             "--lock",
             "lock_file",
@@ -49,7 +49,7 @@ def settings_options(function: Callable[..., int]) -> Callable[..., int]:
             "--store",
             metavar="DIR",
             type=_FOLDER,
-            help="The folder of downloads, units and images.",
+            help="The folder of downloads, units and images; ~/.local/share/lamina by default.",
         ),
         click.option(
             "--catalog",
@@ -118,7 +118,7 @@ def _completed(
 
 SELECTION_HELP = (
     "Images are selected by name, by glob ('ceph-*'), by kind:infra, type:source or family:ceph, "
-    "by @PROFILE of lamina.toml, and with all descendants by a + behind it (nova-base+). "
+    "by @PROFILE of lamina.toml, and with all descendants by a + behind it (ovn-base+). "
     "Without a selection, all images are meant."
 )
 WRONG = "wrong usage, settings or catalogue"

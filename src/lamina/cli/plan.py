@@ -36,7 +36,7 @@ out the same.
 """,
     examples={
         "lamina plan": "What has changed in the whole fleet.",
-        "lamina plan nova-base+ --json": "The same of one part, with every reason.",
+        "lamina plan ovn-base+ --json": "The same of one part, with every reason.",
         "lamina plan --detailed-exitcode": "For a script: is there anything to do?",
     },
     exit_codes={

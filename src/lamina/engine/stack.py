@@ -53,7 +53,8 @@ def over(
     entries = tuple(changes)
     links = set(stack.links).union(*(unit.links for unit in units))
     for entry in entries:
-        if entry.kind is EntryKind.SYMLINK:
+        # A hard link comes after the file that it names, which may be a symbolic link.
+        if entry.kind is EntryKind.SYMLINK or entry.target in links:
             links.add(entry.path)
         elif entry.kind is not EntryKind.OPAQUE:
             links.discard(entry.path)
