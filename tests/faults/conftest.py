@@ -53,7 +53,7 @@ def bench(small: Bench, mirror: Mirror, tmp_path: Path) -> Iterator[Bench]:
     """A copy of the small store on a file system of its own, and the mirror as its only source."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", folder], check=True)
     try:
         for item in small.folder.iterdir():
             _copy(item, folder / item.name)

@@ -98,13 +98,14 @@ def test_an_engine_sees_the_configuration_of_the_catalogue(fleet: Fleet, engine:
     assert config["Labels"].items() >= {"name": "witness", "org.example.note": "a: b"}.items()
     assert config["StopSignal"] == "SIGQUIT"
     assert config["WorkingDir"] == "/srv"
-    assert config.get("Healthcheck") == {
-        "Test": ["CMD", "test", "-d", "/srv"],
-        "Interval": 7 * NANOSECONDS,
-        "Timeout": 6 * NANOSECONDS,
-        "StartPeriod": 4 * NANOSECONDS,
-        "Retries": 5,
-    }
+    if engine.program == ("docker",):  # podman reads it in images of docker's own format only
+        assert config["Healthcheck"] == {
+            "Test": ["CMD", "test", "-d", "/srv"],
+            "Interval": 7 * NANOSECONDS,
+            "Timeout": 6 * NANOSECONDS,
+            "StartPeriod": 4 * NANOSECONDS,
+            "Retries": 5,
+        }
     assert engine.run(witness) == "green and blue as redis\n"
     assert engine.run(witness, "pwd") == "/srv\n"
 

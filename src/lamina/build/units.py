@@ -183,6 +183,7 @@ class Units:
 
 def _start_server() -> None:
     """Start the process that forks the workers, all of them deaf to the terminal's interrupts."""
+    forkserver.set_forkserver_preload([__name__])  # loaded once, not by each worker
     resource_tracker.ensure_running()  # it would change the mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
