@@ -240,7 +240,7 @@ def _ending(results: tuple[sandbox.Result, ...], call: Call) -> str:
 def _diversions(file: Path | None) -> frozenset[Diversion]:
     if file is None or not file.is_file():
         return frozenset()
-    return frozenset(read_diversions(file.read_text()))
+    return frozenset(read_diversions(file.read_text(errors="surrogateescape")))
 
 
 def _delta(job: Job, store: Store, installed: _Installed) -> tuple[Entry, ...]:

@@ -43,9 +43,10 @@ def prove(image: Image, stack: Stack, work: Path, log: Path, *, stop: Event, on_
         sandbox.prepare(box)
         calls = test_calls(image, test)
         results = sandbox.run(box, calls, log=log, stop=stop)
-        if len(results) < len(calls) or not results[-1].good:
+        last = results[-1] if len(results) == len(calls) else None
+        if last is None or not last.good:
             raise ImageTestError.one(
-                f"test {number}, {' '.join(test.run)[:80]!r}, {_verdict(test, results)}",
+                f"test {number}, {' '.join(test.run)[:80]!r}, {_verdict(test, last)}",
                 place=str(image.id),
                 remedy=f"the log has all that it printed: {log}",
             )
@@ -80,10 +81,9 @@ def test_calls(image: Image, test: ImageTest) -> tuple[Call, ...]:
     return (daemon, deciding)
 
 
-def _verdict(test: ImageTest, results: tuple[sandbox.Result, ...]) -> str:
-    if not results:
-        return "could not be started"
-    last = results[-1]
+def _verdict(test: ImageTest, last: sandbox.Result | None) -> str:
+    if last is None:
+        return "did not run to its end, for the sandbox ended first"
     if last.code is None:
         return f"was not done after {test.timeout} s"
     if last.code != test.exit:

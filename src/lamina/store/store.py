@@ -26,6 +26,8 @@ FORMAT = "1"
 _MARKER = "format"
 _NEW_MARKER = "format.new"
 _FOLDERS = ("built", "deltas", "downloads", "locks", "logs", "oci", "roots", "units", "work")
+# These hold set-user-id programs of images, which are not for the users of this machine.
+_PRIVATE = ("deltas", "roots", "units", "work")
 _NOT_OURS = {_NEW_MARKER, "lost+found"}  # may lie in a folder that becomes a store
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -51,6 +53,8 @@ class Store:
                 _mark(root)
             for name in _FOLDERS:
                 (root / name).mkdir(exist_ok=True)
+            for name in _PRIVATE:
+                (root / name).chmod(0o700)
             store = cls(root)
             sweep(store._work)
             store.layout.create()
