@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from statistics import median
@@ -14,7 +14,8 @@ from benchmarks.lab.ground import Ground, lamina
 from benchmarks.lab.options import Options, benchmark
 from benchmarks.lab.report import Cell, Figure, Report, say
 from benchmarks.lab.usage import Usage, measure
-from lamina.model.image import Image
+from lamina.model.built import Built
+from lamina.model.image import Image, ImageId
 from lamina.settings import Settings
 
 _MADE = ("built", "deltas", "oci")  # what a store has of images, but for units
@@ -31,26 +32,26 @@ def main(options: Options) -> Report:
     """
     ground = Ground.in_folder(options.folder)
     images = ground.with_ancestors(ground.images(options.terms))
-    ground.have_built(images)
+    built = ground.have_built(images)
     ground.fetch(images)
     names = [str(image.id) for image in images] if options.terms else []
     runs: dict[str, list[Usage]] = {}
     plain = []
     for _ in range(options.repeat):
-        plain.append(_plain(ground, images))
+        plain.append(_plain(ground, images, built))
         for name, usage in _builds(ground, names):
             runs.setdefault(name, []).append(usage)
     return _report(runs, median(plain), len(images))
 
 
-def _plain(ground: Ground, images: Sequence[Image]) -> float:
+def _plain(ground: Ground, images: Sequence[Image], built: Mapping[ImageId, Built]) -> float:
     locked = ground.lock.by_id()
     total = 0.0
     with ground.units() as units:
         for image in images:
             if locked[image.id].units:
                 say(f"plain {image.id}")
-                total += plain_seconds(ground.job(image, units), ground)
+                total += plain_seconds(ground.job(image, built, units), ground)
     return total
 
 

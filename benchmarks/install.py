@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from threading import Event
@@ -17,6 +17,7 @@ from benchmarks.plain_base import plain_bootstrap
 from lamina.build.image import Job, build_image
 from lamina.build.units import Units
 from lamina.errors import UsageError
+from lamina.model.digest import Digest
 from lamina.model.image import ImageId
 
 
@@ -28,6 +29,7 @@ class _Sample:
     theirs: float
     our_cpu: float
     their_cpu: float
+    manifest: Digest  # of the image that came of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +71,15 @@ def main(options: Options) -> Report:
     images = [image for image in ground.images(options.terms) if locked[image.id].units]
     if not images:
         raise UsageError.one("none of these images has packages of its own")
-    ground.have_built(images)
+    built = ground.have_built(images)
     ground.fetch(images)
     compared = []
     with ground.units() as units:
         for image in images:
             say(f"{image.id}")
-            job = ground.job(image, units)
+            job = ground.job(image, built, units)
             compared.append(_compare(job, ground, units, options.repeat))
-    return _report(compared)
+    return _report(compared, {id_: image.manifest for id_, image in built.items()})
 
 
 def _compare(job: Job, ground: Ground, units: Units, repeat: int) -> _Compared:
@@ -87,12 +89,16 @@ def _compare(job: Job, ground: Ground, units: Units, repeat: int) -> _Compared:
         used = own_cpu()
         theirs = plain_seconds(job, ground)
         their_cpu = own_cpu() - used
-        ours, our_cpu = _husks(job, ground, units)
-        samples.append(_Sample(ours=ours, theirs=theirs, our_cpu=our_cpu, their_cpu=their_cpu))
+        ours, our_cpu, manifest = _husks(job, ground, units)
+        samples.append(
+            _Sample(
+                ours=ours, theirs=theirs, our_cpu=our_cpu, their_cpu=their_cpu, manifest=manifest
+            )
+        )
     return _Compared(image=job.image.id, packages=len(job.units), samples=tuple(samples))
 
 
-def _husks(job: Job, ground: Ground, units: Units) -> tuple[float, float]:
+def _husks(job: Job, ground: Ground, units: Units) -> tuple[float, float, Digest]:
     times: dict[str, tuple[float, float]] = {}
 
     def note(step: str) -> None:
@@ -100,9 +106,9 @@ def _husks(job: Job, ground: Ground, units: Units) -> tuple[float, float]:
 
     note("begin")
     with ground.store.work_folder() as work:
-        build_image(job, ground.store, units, work, stop=Event(), on_step=note)
+        built = build_image(job, ground.store, units, work, stop=Event(), on_step=note)
     ended, used = times["layers"]
-    return ended - times["begin"][0], used - times["begin"][1]
+    return ended - times["begin"][0], used - times["begin"][1], built.manifest
 
 
 def plain_seconds(job: Job, ground: Ground) -> float:
@@ -113,7 +119,12 @@ def plain_seconds(job: Job, ground: Ground) -> float:
         return plain_bootstrap(job, ground.store, work)
 
 
-def _report(compared: Sequence[_Compared]) -> Report:
+def _report(compared: Sequence[_Compared], before: Mapping[ImageId, Digest]) -> Report:
+    changed = [
+        str(each.image)
+        for each in compared
+        if {sample.manifest for sample in each.samples} != {before[each.image]}
+    ]
     ours = sum(each.ours for each in compared)
     theirs = sum(each.theirs for each in compared)
     return Report(
@@ -139,7 +150,10 @@ def _report(compared: Sequence[_Compared]) -> Report:
             }
             for each in compared
         ),
-        notes=("plain is mmdebstrap for the images without parent, apt-get for all others",),
+        notes=(
+            "plain is mmdebstrap for the images without parent, apt-get for all others",
+            *([f"came out different from before: {', '.join(changed)}"] if changed else []),
+        ),
     )
 
 

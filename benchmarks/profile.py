@@ -46,12 +46,12 @@ def main(options: Options) -> Report:
     known = {image.id.name for image in ground.catalog.images}
     terms = options.terms or tuple(name for name in _IMAGES if name in known)
     images = ground.images(terms)
-    ground.have_built(images)
+    built = ground.have_built(images)
     profiles = []
     with ground.units() as units, sampled() as samples:
         for image in images:
             say(f"{image.id}")
-            job = ground.job(image, units)
+            job = ground.job(image, built, units)
             runs = [_profile(job, ground, units) for _ in range(options.repeat)]
             profiles.append(_middle(runs))
     return _report(profiles, samples, options.repeat)

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from lamina.lock import check_lock, read_lock, used_repositories
 from lamina.mirrors import find_mirrors
 from lamina.model.built import Built
 from lamina.model.catalog import Catalog
-from lamina.model.image import Image
+from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock
 from lamina.model.selection import select, with_ancestors
 from lamina.plan import inputs_of, obstacles
@@ -79,14 +79,15 @@ class Ground:
             by_id[id_] for id_ in with_ancestors(self.catalog, [image.id for image in images])
         )
 
-    def have_built(self, images: Sequence[Image]) -> None:
-        """Build what is missing of `images` and of all that they stand on."""
+    def have_built(self, images: Sequence[Image]) -> Mapping[ImageId, Built]:
+        """Build what is missing of `images` and of all that they stand on; return what is built."""
         names = [str(image.id) for image in images]
         subprocess.run(
             lamina(self.settings, "build", "--no-test", *names),
             stdout=subprocess.DEVNULL,
             check=True,
         )
+        return self.store.read_current(self.lock.distro).images
 
     @contextmanager
     def units(self) -> Iterator[Units]:
@@ -111,14 +112,13 @@ class Ground:
         """Return the root of the distribution, whose package indices plain apt-get uses."""
         return self.store.roots / f"{self.lock.distro}-{self.lock.architecture}"
 
-    def job(self, image: Image, units: Units) -> Job:
-        """Return what a built image is built from, its units made."""
-        current = self.store.read_current(self.lock.distro).images
+    def job(self, image: Image, built: Mapping[ImageId, Built], units: Units) -> Job:
+        """Return what an image is built from, over its parent in `built`, its units made."""
         locked = self.lock.by_id()[image.id]
         refs = self.lock.units_of(locked)
         line: tuple[Built, ...] = ()
         if image.parent:
-            line = lineage(current[image.parent], finder(self.store, current))
+            line = lineage(built[image.parent], finder(self.store, built))
         stack = mountable(line, self.store, units, Event()) if line else EMPTY
         units.supply(refs)
         return Job(

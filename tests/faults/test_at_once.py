@@ -19,7 +19,7 @@ def built_at_once(bench: Bench, *selections: Sequence[str]) -> Counter[str]:
     """Build the selections at the same time; return how often each image was built."""
     processes = [bench.start("build", *names, "--json") for names in selections]
     told: list[Told] = [end_of(process) for process in processes]
-    assert [one.code for one in told] == [0] * len(told), told
+    assert [one.code for one in told] == [0] * len(told), "\n".join(one.text for one in told)
     return Counter(
         image for one in told for image, outcome in one.outcomes().items() if outcome == "built"
     )

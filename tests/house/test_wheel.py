@@ -53,7 +53,7 @@ def test_the_wheel_holds_the_whole_catalogue(
 
 def test_the_wheel_holds_the_command_and_the_licence(installed: Path) -> None:
     (information,) = installed.glob("lamina-*.dist-info")
-    assert "lamina = lamina.cli:main" in (information / "entry_points.txt").read_text()
+    assert "lamina = lamina.__main__:main" in (information / "entry_points.txt").read_text()
     assert "Apache License" in (information / "licenses/LICENSE").read_text()
 
 

@@ -71,9 +71,9 @@ def manifests(listed: list[dict[str, Any]]) -> Mapping[str, str]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def copied(built: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
-    """A copy of the built small fleet for the tests of one module."""
+    """A copy of the built small fleet, which all tests of this folder change in turn."""
     folder = tmp_path_factory.mktemp("whole") / "workshop"
     subprocess.run(["cp", "-a", "--reflink=auto", str(built.folder), str(folder)], check=True)
     reseal(Store(folder / "store"))

@@ -132,3 +132,12 @@ def test_what_is_a_secret(name: str, content: bytes, fault: str) -> None:
 
     with tarfile.open(fileobj=packed) as layer:
         assert list(secrets(layer, made=True)) == ([f"{name}: {fault}"] if fault else [])
+
+
+def test_a_key_that_comes_in_a_package_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(_PEM % (b"", b""))
+    with tarfile.open(tmp_path / "layer.tar", "w") as layer:
+        layer.add(tmp_path / "key", "usr/share/doc/x/key")
+
+    with tarfile.open(tmp_path / "layer.tar") as layer:
+        assert list(secrets(layer, made=False)) == []

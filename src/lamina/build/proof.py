@@ -43,8 +43,9 @@ def prove(image: Image, stack: Stack, work: Path, log: Path, *, stop: Event, on_
         sandbox.prepare(box)
         calls = test_calls(image, test)
         results = sandbox.run(box, calls, log=log, stop=stop)
-        last = results[-1] if len(results) == len(calls) else None
-        if last is None or not last.good:
+        if len(results) < len(calls) or not results[-1].good:
+            # What follows a call that was not good is not run; otherwise the sandbox is at fault.
+            last = results[-1] if results and not results[-1].good else None
             raise ImageTestError.one(
                 f"test {number}, {' '.join(test.run)[:80]!r}, {_verdict(test, last)}",
                 place=str(image.id),
