@@ -33,6 +33,8 @@ def plain_bootstrap(job: Job, store: Store, work: Path) -> float:
     began = time.monotonic()
     done = subprocess.run(
         [
+            # What it mounts must never be there when the work folder is removed.
+            *("unshare", "--mount", "--fork", "--kill-child"),
             *("mmdebstrap", "--mode=root", "--variant=essential", "--format=directory"),
             *("--dpkgopt=force-unsafe-io", f"--architectures={job.architecture}"),
             f"--include={','.join(sorted(ref.name for ref in job.units.values()))}",

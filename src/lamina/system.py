@@ -6,6 +6,7 @@ its own namespaces, is in `lamina.engine`.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +60,14 @@ def run(arguments: Sequence[str], *, environment: Mapping[str, str] | None = Non
         output=done.stdout.decode(errors="replace"),
         messages=done.stderr.decode(errors="replace"),
     )
+
+
+def path_of(program: str) -> str:
+    """Return where a program is; raise `UsageError` when it is not installed."""
+    path = shutil.which(program)
+    if path is None:
+        raise _missing(program)
+    return path
 
 
 def output_of(arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> str:

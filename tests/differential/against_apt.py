@@ -9,11 +9,15 @@ from pathlib import Path
 from threading import Event
 
 from benchmarks.plain_apt import plain_install
+from benchmarks.plain_base import plain_bootstrap
 from tests.differential.mounted import State, differences
 
+from lamina.backends.deb.install import account_calls, environment
 from lamina.build.image import Job
 from lamina.build.lineage import finder, lineage, mountable
 from lamina.build.units import Units
+from lamina.engine import finish, sandbox
+from lamina.engine.sandbox import Sandbox
 from lamina.engine.stack import EMPTY
 from lamina.engine.unit import TREE
 from lamina.lock import read_lock
@@ -27,6 +31,7 @@ from lamina.plan import inputs_of
 from lamina.store.store import Store
 
 EXCLUSIONS = Path(__file__).with_name("exclusions.txt")
+BASE_EXCLUSIONS = Path(__file__).with_name("base-exclusions.txt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +56,7 @@ def unexplained(fleet: Fleet, id_: ImageId, work: Path) -> dict[str, tuple[State
     """Return the paths in which a built image differs from apt-get's, but for the exclusions."""
     current = fleet.store.read_current(fleet.lock.distro).images
     built = current[id_]
-    find = finder(fleet.store, current)
-    line = lineage(built, find)
+    line = lineage(built, finder(fleet.store, current))
     mirrors = find_mirrors([unit.repository for unit in built.units], {})
     with Units(fleet.store, lambda: mirrors, jobs=2, listener=lambda _event: None) as units:
         stack = mountable(line, fleet.store, units, Event())
@@ -75,20 +79,45 @@ def unexplained(fleet: Fleet, id_: ImageId, work: Path) -> dict[str, tuple[State
         parent=line[-2] if len(line) > 1 else None,
         stack=below,
     )
-    plain, _seconds = plain_install(job, fleet.store, fleet.root(), work)
-    changes = (*scan_upper(fleet.store.delta_path(built.manifest)), *scan_upper(plain.upper))
-    trees = [scan_tree(fleet.store.unit_path(digest) / TREE) for digest in built.trees]
+    delta = fleet.store.delta_path(built.manifest)
+    trees = [fleet.store.unit_path(digest) / TREE for digest in built.trees]
+    if locked.bootstrap:
+        plain_bootstrap(job, fleet.store, work)
+        lowers: tuple[Path, ...] = (work / "plain-root",)
+        box = _finished(job, lowers, work)
+        changes = (*scan_upper(delta), *scan_upper(box.upper), *scan_tree(lowers[0]))
+    else:
+        box, _seconds = plain_install(job, fleet.store, fleet.root(), work)
+        lowers = below.lowers
+        changes = (*scan_upper(delta), *scan_upper(box.upper))
     found = differences(
         stack.lowers,
-        (plain.upper, *below.lowers),
-        [entry.path for entry in (*changes, *(e for tree in trees for e in tree))],
+        (box.upper, *lowers),
+        [entry.path for entry in (*changes, *(e for tree in trees for e in scan_tree(tree)))],
         [entry.path for entry in changes if entry.kind is EntryKind.OPAQUE],
     )
-    excluded = _patterns()
+    excluded = _patterns(EXCLUSIONS if job.parent else BASE_EXCLUSIONS)
     return {path: sides for path, sides in found.items() if not excluded.fullmatch(path)}
 
 
-def _patterns() -> re.Pattern[str]:
-    lines = (line.partition("#")[0].strip() for line in EXCLUSIONS.read_text().splitlines())
+def _finished(job: Job, lowers: tuple[Path, ...], work: Path) -> Sandbox:
+    """Do over a root by mmdebstrap what lamina does beside installing: accounts, files, rules."""
+    folder = work / "finish"
+    folder.mkdir()
+    box = Sandbox(lowers=lowers, folder=folder, binds=finish.file_binds(job.image.files))
+    sandbox.prepare(box)
+    variables = environment(job.epoch)
+    calls = (
+        *account_calls(job.image.groups, job.image.users, variables),
+        *finish.finish_calls(job.image, job.rules, variables),
+    )
+    results = sandbox.run(box, calls, log=work / "finish.log")
+    assert len(results) == len(calls), (work / "finish.log").read_text()
+    assert results[-1].good, (work / "finish.log").read_text()
+    return box
+
+
+def _patterns(file: Path) -> re.Pattern[str]:
+    lines = (line.partition("#")[0].strip() for line in file.read_text().splitlines())
     globs = [fnmatch.translate(line.lstrip("/")) for line in lines if line]
     return re.compile("|".join(globs) or "(?!)")

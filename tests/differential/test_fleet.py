@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real
 ALL = os.environ.get("LAMINA_DIFFERENTIAL") == "all"
 CATALOG = load_catalog([default_folder()], "debian-13")
 # In every run a few that are quick and of every sort: users, services, a parent of its own.
-SHARE = ("cron", "chrony", "memcached", "redis-base", "redis", "redis-sentinel")
+SHARE = ("base", "cron", "chrony", "memcached", "redis-base", "redis", "redis-sentinel")
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +30,7 @@ def fleet(built: Workshop) -> Fleet:
 
 @pytest.mark.parametrize(
     "image",
-    [
-        image.id
-        for image in CATALOG.images
-        if image.parent is not None and (ALL or str(image.id) in SHARE)
-    ],
+    [image.id for image in CATALOG.images if ALL or str(image.id) in SHARE],
     ids=str,
 )
 def test_an_image_equals_what_apt_get_leaves(fleet: Fleet, image: ImageId, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_downloads_are_interrupted_and_taken_up_again(
     bench.assert_mended(manifests)
 
 
-@pytest.mark.parametrize("module", ["lamina", "click.core", "lamina.cli.group", "pydantic"])
+@pytest.mark.parametrize("module", ["click.core", "lamina.cli.group", "pydantic"])
 def test_lamina_is_interrupted_while_it_is_loaded(tmp_path: Path, module: str) -> None:
     process = Bench(folder=tmp_path).start("build", PYTHONVERBOSE="1")
     wait_for_line(process, f"import '{module}' #")

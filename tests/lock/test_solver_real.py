@@ -102,11 +102,18 @@ def test_the_order_is_the_one_of_apt_get(
     assert all(one != other for one, other in pairwise(actions))
 
 
-def test_the_bootstrap_is_what_apt_takes_for_the_essential_packages(
+def test_the_bootstrap_is_what_apt_takes_for_essential_packages_and_account_tools(
     root: SolverRoot, base: Solution
 ) -> None:
     (root.path / "tmp/empty").write_text("")
-    command = ["apt-get", "install", "--simulate", "--no-install-recommends", "?essential"]
+    command = [
+        "apt-get",
+        "install",
+        "--simulate",
+        "--no-install-recommends",
+        "?essential",
+        "passwd",
+    ]
     options = [
         "-oDir::State::status=/tmp/empty",
         "-oDir::Etc::sourcelist=/dev/null",

@@ -35,6 +35,8 @@ def test_a_missing_program_names_its_package(program: str, package: str) -> None
         system.run([program])
     with pytest.raises(UsageError), system.conversation([program]):
         pass
+    with pytest.raises(UsageError):
+        system.path_of(program)
 
 
 def test_a_failure_tells_the_programs_last_words() -> None:

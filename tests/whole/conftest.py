@@ -83,7 +83,10 @@ def copied(built: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def fleet(copied: Workshop, built: Workshop, tmp_path: Path) -> Fleet:
-    """The small fleet as it was built, whatever the test before has made of it."""
+    """The small fleet as it was built, whatever the test before has made of it.
+
+    What that test built is no longer tagged, but the store may know it still.
+    """
     shutil.copy(built.lock, copied.lock)
     outcomes = Fleet(workshop=copied, catalog=tmp_path / "none").build(*SMALL)
     assert set(outcomes.values()) <= {"unchanged", "tested"}

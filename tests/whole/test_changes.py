@@ -93,7 +93,7 @@ def test_a_base_that_comes_out_the_same_keeps_its_children(fleet: Fleet) -> None
 
 def test_going_back_to_what_was_built_before_builds_nothing(fleet: Fleet) -> None:
     before = fleet.manifests()
-    fleet.write("images: {cron: {change: {labels: {append: {colour: green}}}}}")
+    fleet.write("images: {cron: {change: {labels: {append: {trial: back}}}}}")
     assert fleet.build("cron")["cron"] == "built"
     assert fleet.manifests()["cron"] != before["cron"]
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real
 STEP = """
 images:
   redis-base: {change: {steps: {append: ['echo about to fail; exit 7']}}}
-  cron: {change: {labels: {append: {colour: green}}}}
+  cron: {change: {labels: {append: {trial: failures}}}}
 """
 PROOF = """
 images:

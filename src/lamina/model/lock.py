@@ -54,8 +54,8 @@ class LockedImage:
 
     `calls` holds the order in which apt would have called dpkg; after the last one (and, in an
     image without parent, after the first stage) follows `dpkg --configure --pending`, which has
-    no list of its own. `bootstrap` are the essential packages of an image without parent: all
-    unpacked, then configured together, before `calls`.
+    no list of its own. `bootstrap` are the essential packages of an image without parent and the
+    tools that make accounts: all unpacked, then configured together, before `calls`.
     """
 
     id: ImageId

@@ -195,8 +195,9 @@ def _make(path: Path, distro: Distro, mirrors: Mirrors) -> None:
         made = Path(temporary) / "root"
         done = system.run(
             [
-                "mmdebstrap",
-                "--mode=root",
+                # What it mounts must never be there when an unfinished root is removed.
+                *("unshare", "--mount", "--fork", "--kill-child"),
+                *(system.path_of("mmdebstrap"), "--mode=root"),
                 "--variant=apt",
                 f"--architectures={distro.architecture}",
                 "--include=python3-apt,ca-certificates",

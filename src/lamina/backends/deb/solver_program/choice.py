@@ -113,9 +113,14 @@ def ordered(index: Index, depcache: apt_pkg.DepCache) -> list[tuple[str, str]]:
     return order.actions
 
 
+ACCOUNT_TOOLS = ("passwd",)
+"""What makes users and groups: the catalogue's exist before any package that is asked for."""
+
+
 def essentials(index: Index) -> list[Json]:
-    """Return the essential packages with all that they depend on, by name."""
+    """Return the essential packages and the account tools, with all they depend on, by name."""
     names = [package.name for package in index.cache.packages if index.is_essential(package)]
+    names += [name for name in ACCOUNT_TOOLS if name in index.cache]
     depcache = solve(sorted(names), index)
     chosen = [package for package in index.cache.packages if depcache.marked_install(package)]
     return [
