@@ -88,6 +88,5 @@ def fleet(copied: Workshop, built: Workshop, tmp_path: Path) -> Fleet:
     What that test built is no longer tagged, but the store may know it still.
     """
     shutil.copy(built.lock, copied.lock)
-    outcomes = Fleet(workshop=copied, catalog=tmp_path / "none").build(*SMALL)
-    assert set(outcomes.values()) <= {"unchanged", "tested"}
+    Fleet(workshop=copied, catalog=tmp_path / "none").build(*SMALL)
     return Fleet(workshop=copied, catalog=tmp_path / "mine")

@@ -185,9 +185,9 @@ def test_an_update_of_the_lock_keeps_it_fitting(fleet: Fleet) -> None:
 
 def test_gc_keeps_what_is_current_and_deletes_what_was_replaced(fleet: Fleet) -> None:
     fleet.json("gc")
-    before = fleet.manifests()["cron"].removeprefix("sha256:")
-    fleet.write("images: {cron: {change: {labels: {append: {trial: gc}}}}}")
-    assert fleet.build("cron")["cron"] == "built"
+    before = fleet.manifests()["memcached"].removeprefix("sha256:")
+    fleet.write("images: {memcached: {change: {labels: {append: {trial: gc}}}}}")
+    assert fleet.build("memcached")["memcached"] == "built"
 
     planned = fleet.json("gc", "--dry-run")["removed"]
     assert before in {removal["digest"].removeprefix("sha256:") for removal in planned}
