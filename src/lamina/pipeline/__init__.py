@@ -1,0 +1,37 @@
+"""The stages in their order: catalogue, lock, plan, build, and what is done with images.
+
+Stages do not know each other. Each function takes settings and what earlier stages made, and
+hands on what comes of it.
+"""
+
+from lamina.build.fleet import RunResult
+from lamina.pipeline.builds import build
+from lamina.pipeline.fleet import (
+    choose,
+    collect_garbage,
+    current,
+    garbage,
+    load,
+    plan,
+    storage,
+)
+from lamina.pipeline.relock import Relocked, lock, locked
+from lamina.pipeline.uses import export, run, test
+
+__all__ = [
+    "Relocked",
+    "RunResult",
+    "build",
+    "choose",
+    "collect_garbage",
+    "current",
+    "export",
+    "garbage",
+    "load",
+    "lock",
+    "locked",
+    "plan",
+    "run",
+    "storage",
+    "test",
+]

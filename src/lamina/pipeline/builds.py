@@ -1,0 +1,152 @@
+"""A build: lock if there is none, plan, build, test, tag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from lamina.build.damage import Damages, blob_check, find_damages, mount_check
+from lamina.build.fleet import Order, RunResult, build_fleet
+from lamina.build.proof import tests_digest
+from lamina.build.units import Units
+from lamina.lock import (
+    lock_text,
+    used_repositories,
+)
+from lamina.mirrors import find_mirrors
+from lamina.model.built import Built, Inputs
+from lamina.model.catalog import Catalog
+from lamina.model.digest import Digest
+from lamina.model.event import ImageDone, Listener, Note, Planned
+from lamina.model.image import Image, ImageId
+from lamina.model.lock import Lock
+from lamina.model.names import Scheme, print_names
+from lamina.model.plan import Plan
+from lamina.model.selection import with_ancestors
+from lamina.pipeline.fleet import choose, current, load
+from lamina.pipeline.relock import lock, locked
+from lamina.plan import inputs_of, make_plan, refuse_unbuildable
+from lamina.settings import Settings
+from lamina.store.store import Store
+
+TAG = "latest"  # of the names in the store's own layout
+
+
+def build(
+    settings: Settings, terms: Sequence[str], *, listener: Listener, test: bool, verify: bool
+) -> RunResult:
+    """Build, test and tag what the terms select; without a lock file, lock first.
+
+    With `verify`, everything that the store has of these images is read and checked before, and
+    what is damaged is made again. Raises `BuildError` for an image named outright that cannot be
+    built.
+    """
+    catalog = load(settings)
+    chosen = choose(settings, catalog, terms)
+    refuse_unbuildable(catalog, terms)
+    if not settings.lock.exists():
+        listener(Note(message=f"there is no {settings.lock.name} yet: it is made first"))
+        lock(settings, catalog, update=(), listener=listener)
+    if verify:
+        store, images = Store(settings.store), current(settings).images
+        wanted = [images[image] for image in with_ancestors(catalog, chosen) if image in images]
+        tell(find_damages(wanted, (blob_check(store), mount_check(store, images))), listener)
+    return build_images(settings, catalog, chosen, listener=listener, test=test)
+
+
+def build_images(
+    settings: Settings,
+    catalog: Catalog,
+    chosen: Sequence[ImageId],
+    *,
+    listener: Listener,
+    test: bool,
+) -> RunResult:
+    """Build, test and tag images of a catalogue that has a lock, with all they stand on."""
+    fleet = locked(settings, catalog)
+    there = current(settings)
+    if there.index:
+        listener(Note(message=str(there.index)))
+    images = there.images
+    steps = make_plan(catalog, fleet, images, chosen)
+    listener(
+        Planned(
+            plan=steps,
+            parents={image.id: image.parent for image in catalog.images},
+            expected={image: built.seconds for image, built in images.items()},
+            jobs=settings.jobs,
+        )
+    )
+    order = _order(settings, catalog, fleet, images, steps, test=test)
+    store = Store.open(settings.store)
+    tag = partial(_tag, catalog, Digest.of(lock_text(fleet).encode()), store)
+    with units_of_store(settings, catalog, store, listener) as units:
+        result = build_fleet(order, store, units, tag=tag, listener=listener)
+    blocked = {
+        step.image: ImageDone(
+            image=step.image, outcome="blocked", seconds=0.0, message=step.reasons[0]
+        )
+        for step in steps.steps
+        if step.action == "blocked"
+    }
+    return RunResult(outcomes={**result.outcomes, **blocked}, built=result.built)
+
+
+def _order(
+    settings: Settings,
+    catalog: Catalog,
+    fleet: Lock,
+    images: Mapping[ImageId, Built],
+    steps: Plan,
+    *,
+    test: bool,
+) -> Order:
+    entries = fleet.by_id()
+
+    def inputs(image: Image, parent: Built | None) -> Inputs:
+        over = parent.manifest if parent else None
+        return inputs_of(image, entries[image.id], distro=catalog.distro, lock=fleet, parent=over)
+
+    by_id = catalog.by_id()
+    untested = (
+        image
+        for image in steps.with_action("keep")
+        if by_id[image].tests
+        and images[image].tested != tests_digest(by_id[image], images[image].manifest)
+    )
+    return Order(
+        catalog=catalog,
+        lock=fleet,
+        images=tuple(step.image for step in steps.steps if step.action != "blocked"),
+        pending=frozenset((*steps.with_action("build"), *(untested if test else ()))),
+        current=images,
+        inputs=inputs,
+        jobs=settings.jobs,
+        test=test,
+    )
+
+
+def _tag(catalog: Catalog, lock_digest: Digest, store: Store, image: Image, built: Built) -> None:
+    store.tag(
+        catalog.distro.name,
+        built,
+        print_names(image, catalog.distro, Scheme.SPLIT, tag=TAG),
+        {"kind": image.kind, "lock": str(lock_digest)},
+    )
+
+
+def tell(damages: Damages, listener: Listener) -> None:
+    """Tell what was damaged, each fault once however many images share what it is about."""
+    for message in dict.fromkeys(fault.message for each in damages.values() for fault in each):
+        listener(Note(message=message))
+
+
+def units_of_store(settings: Settings, catalog: Catalog, store: Store, listener: Listener) -> Units:
+    """Return the units of the store, their packages from the mirrors of the settings."""
+    repositories = [repository.name for repository in used_repositories(catalog)]
+    return Units(
+        store,
+        lambda: find_mirrors(repositories, settings.mirrors),
+        jobs=settings.jobs,
+        listener=listener,
+    )
