@@ -418,7 +418,10 @@ def test_programs_start_with_plain_signals_and_no_open_files(bench: Workbench) -
         result = bench.shell("grep SigIgn /proc/self/status; ls /proc/self/fd | tr '\\n' ' '")
     finally:
         signal.signal(signal.SIGHUP, before)
-    assert result.output.split() == ["SigIgn:", "0" * 16, "0", "1", "2", "3"]  # 3: ls itself
+    title, ignored, *files = result.output.split()
+    # 32 and 33 are the C library's own: it lets nobody set them, and they pass as they came.
+    assert (title, int(ignored, 16) & ~(0b11 << 31)) == ("SigIgn:", 0)
+    assert files == ["0", "1", "2", "3"]  # 3: ls itself
 
 
 def test_a_crash_leaves_no_memory_image(bench: Workbench) -> None:
