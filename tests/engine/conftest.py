@@ -38,6 +38,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [
+            # Its mounts must not be seen here: an interrupted clean-up would walk into them.
+            *("unshare", "--mount", "--fork", "--kill-child"),
             *("mmdebstrap", "--quiet", "--format=directory", "--mode=root"),
             *("--variant=extract", "--include=?essential", f"--keyring={KEYRING}"),
             *(SUITE, str(made), find_mirrors(["debian"], given).url("debian", "")),
