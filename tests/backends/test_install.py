@@ -47,7 +47,6 @@ def facts(name: str, conffiles: Sequence[str] = ()) -> UnitFacts:
         files=(),
         directories=(),
         links=(),
-        diverts=False,
     )
 
 

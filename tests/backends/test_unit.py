@@ -230,7 +230,6 @@ def test_facts_say_what_is_in_the_tree(tmp_path: Path) -> None:
     assert facts.size == len(b"program" * 5000)
     assert facts.epoch == LONG_AGO + 5
     assert facts.real == ""
-    assert not facts.diverts
 
 
 def test_directories_have_the_times_of_the_package(tmp_path: Path) -> None:
@@ -324,16 +323,6 @@ def test_the_links_into_usr_themselves_are_shared(name: str, tmp_path: Path) -> 
     (tmp_path / "unit").mkdir()
     package = sample(tmp_path / "sample.deb", [folder("./"), link(f"./{name}", f"usr/{name}")])
     assert make_unit(package, tmp_path / "unit").real == ""
-
-
-@pytest.mark.parametrize(("script", "diverts"), [("preinst", True), ("postrm", False)])
-def test_a_package_that_diverts_is_known_by_its_scripts(
-    script: str, diverts: bool, tmp_path: Path
-) -> None:
-    control = control_tarball(scripts={script: "#!/bin/sh\ndpkg-divert --add /x\n"})
-    package = write_package(tmp_path / "sample.deb", control, tarball([folder("./")]))
-    (tmp_path / "unit").mkdir()
-    assert make_unit(package, tmp_path / "unit").diverts is diverts
 
 
 def test_lines_of_conffiles_with_a_flag_name_no_file_of_the_package(tmp_path: Path) -> None:

@@ -82,5 +82,4 @@ def facts_of(name: str, tree: Path) -> UnitFacts:
             if e.kind is EntryKind.DIRECTORY
         ),
         links=tuple(e.path for e in entries if e.kind is EntryKind.SYMLINK),
-        diverts=False,
     )

@@ -24,7 +24,6 @@ facts = st.builds(
         tuple
     ),
     links=lists,
-    diverts=st.booleans(),
     real=names,
 )
 
@@ -47,7 +46,7 @@ def test_facts_with_something_missing_are_told() -> None:
     whole = json.loads(
         UnitFacts(
             name="x", version="1", architecture="all", epoch=0, size=0, conffiles=(), files=(),
-            directories=(Directory("a", 1, 2, 3),), links=(), diverts=False,
+            directories=(Directory("a", 1, 2, 3),), links=(),
         ).to_json()
     )  # fmt: skip
     for name in whole.keys() - {"real"}:

@@ -48,7 +48,6 @@ def unit(
             d if isinstance(d, Directory) else Directory(d, 0o755, 0, 0) for d in directories
         ),
         links=tuple(links),
-        diverts=False,
         real=real,
     )
 

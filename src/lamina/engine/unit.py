@@ -39,7 +39,6 @@ class UnitFacts:
     files: tuple[str, ...]  # what the tree holds, directories aside; relative, sorted
     directories: tuple[Directory, ...]  # sorted by path
     links: tuple[str, ...]  # those of `files` that are symbolic links
-    diverts: bool  # a script of it may move other packages' files aside
     # Why dpkg must unpack the package itself in every image; empty when the tree can serve.
     real: str = ""
 

@@ -51,7 +51,6 @@ def make_unit(package: Path, folder: Path) -> UnitFacts:
         files=tuple(sorted(tree.files)),
         directories=tuple(sorted(tree.directories.values())),
         links=tuple(sorted(tree.links)),
-        diverts=_diverts(control),
         real=tree.real,
     )
     (folder / FACTS).write_text(facts.to_json())
@@ -85,10 +84,6 @@ def _identity(control: Control) -> tuple[str, str, str]:
         return fields["Package"], fields["Version"], fields["Architecture"]
     except KeyError as error:
         raise ValueError(f"its control file has no field {error.args[0]}") from None
-
-
-def _diverts(control: Control) -> bool:
-    return any(b"dpkg-divert" in control.files.get(s, b"") for s in ("preinst", "postinst"))
 
 
 class _Tree:
