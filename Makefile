@@ -6,7 +6,7 @@ SHELL := bash
 .NOTPARALLEL:
 
 BIN := .venv/bin
-BENCHMARKS := command unit profile install fleet
+BENCHMARKS := layering command unit profile install fleet
 
 .PHONY: help
 help: ## list these targets
@@ -42,6 +42,10 @@ differential: setup ## compare every image of the catalogue with plain apt
 format: environment ## format the code, mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+.PHONY: storage-table
+storage-table: setup ## write the tables of docs/storage.md, as the images in the store have it
+	$(BIN)/python -m benchmarks.lab.storage_table
 
 .PHONY: lock-requirements
 lock-requirements: environment ## pin the newest Python packages in requirements*.txt

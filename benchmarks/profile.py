@@ -39,8 +39,8 @@ class _Profile:
 def main(options: Options) -> Report:
     """Show where the time of images goes, so that one sees what bounds it.
 
-    `mount` is the start of the sandbox with its first small call. Units are made before. Without
-    SELECT some typical images are taken.
+    `mount` is the start of the sandbox with its first small call. Units and their layers are made
+    before, so `layers` is the delta's alone. Without SELECT some typical images are taken.
     """
     ground = Ground.in_folder(options.folder)
     known = {image.id.name for image in ground.catalog.images}
@@ -105,7 +105,7 @@ def _report(profiles: Sequence[_Profile], samples: Samples, repeat: int) -> Repo
         figures=(
             *(Figure(name=f"share of {part}", value=shares[part] / total) for part in _PARTS),
             Figure(
-                name="unpacking a husk, median",
+                name="unpacking a package, median",
                 value=median(float(each) for each in unpacked) / 1000 if unpacked else 0.0,
                 unit="s",
             ),

@@ -16,6 +16,7 @@ from benchmarks.lab.options import Options, benchmark
 from benchmarks.lab.report import Figure, Report, say
 from benchmarks.lab.usage import own_cpu
 from lamina.backends.deb.unit import make_unit
+from lamina.engine.unit import FACTS
 from lamina.model.digest import Digest
 from lamina.model.lock import UnitRef
 from lamina.store.integrity import check_download
@@ -94,7 +95,8 @@ def _make(package: Path, digest: Digest, scratch: Store) -> None:
     with scratch.work_folder() as work:
         folder = work / "unit"
         folder.mkdir()
-        make_unit(package, folder)
+        facts = make_unit(package, folder, digest)
+        (folder / FACTS).write_text(facts.to_json())
         scratch.keep_unit(folder, digest)
 
 

@@ -16,6 +16,7 @@ from benchmarks.lab.report import say
 from lamina import pipeline
 from lamina.build.image import Job
 from lamina.build.lineage import finder, lineage, mountable
+from lamina.build.making import unpackings
 from lamina.build.units import Units
 from lamina.engine.stack import EMPTY
 from lamina.lock import check_lock, read_lock, used_repositories
@@ -120,12 +121,13 @@ class Ground:
         if image.parent:
             line = lineage(built[image.parent], finder(self.store, built))
         stack = mountable(line, self.store, units, Event()) if line else EMPTY
-        units.supply(refs)
+        wanted = unpackings([*(one.units for one in line), refs])[-1]
+        units.supply(wanted)
         return Job(
             image=image,
             locked=locked,
             units={ref.key: ref for ref in refs},
-            facts=units.facts(refs, Event()),
+            facts=units.facts(wanted, Event()),
             inputs=inputs_of(
                 image,
                 locked,
@@ -138,6 +140,7 @@ class Ground:
             architecture=self.lock.architecture,
             parent=line[-1] if line else None,
             stack=stack,
+            groups=self.lock.groups_of(locked),
         )
 
 

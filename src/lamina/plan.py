@@ -10,7 +10,7 @@ from lamina.model.built import ENGINE, Built, Inputs
 from lamina.model.catalog import Catalog, Distro
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import FileCopy, Image, ImageId
-from lamina.model.lock import Lock, LockedImage, UnitRef
+from lamina.model.lock import Lock, LockedImage
 from lamina.model.names import parse_names
 from lamina.model.plan import Plan, PlanStep
 from lamina.model.selection import is_name, with_ancestors
@@ -108,7 +108,8 @@ def inputs_of(
         parent=parent,
         # Names without versions: an update alone is no change of order.
         calls=Digest.of(canonical_json([_names(locked.bootstrap, lock), calls])),
-        units={_name(unit, lock): f"{unit.version} {unit.digest}" for unit in units},
+        layers=Digest.of(canonical_json([lock.layers[id_] for id_ in locked.layers])),
+        units={lock.name_of(unit): f"{unit.version} {unit.digest}" for unit in units},
         files={copy.path: _content(copy) for copy in image.files},
         entry=_entry(image, distro),
     )
@@ -145,6 +146,8 @@ def _differences(old: Inputs, new: Inputs) -> list[str]:
     reasons.extend(_package_differences(old.units, new.units))
     if old.calls != new.calls and old.units.keys() == new.units.keys():
         reasons.append("install order changed")
+    if old.layers != new.layers and old.units.keys() == new.units.keys():
+        reasons.append("layering changed")
     reasons.extend(f"file {path} changed" for path in _changed(old.files, new.files))
     if old.entry != new.entry:
         reasons.append("catalogue entry changed")
@@ -171,16 +174,7 @@ def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 def _names(keys: Sequence[str], lock: Lock) -> list[str]:
-    return [_name(lock.units[key], lock) for key in keys]
-
-
-def _name(unit: UnitRef, lock: Lock) -> str:
-    """Return the package's name, as dpkg prints it: with its architecture if it is a foreign one.
-
-    Two architectures of one package may lie in one image.
-    """
-    native = unit.architecture in (lock.architecture, "all")
-    return unit.name if native else f"{unit.name}:{unit.architecture}"
+    return [lock.name_of(lock.units[key]) for key in keys]
 
 
 def _content(copy: FileCopy) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from lamina.errors import Fault, UsageError
+from lamina.model.lock import LAYER_BUDGET, MOST_LAYERS
 from lamina.model.spelling import did_you_mean
 
 FILE = "lamina.toml"
@@ -32,6 +33,7 @@ class Settings:
     jobs: int  # how many images are built at a time
     mirrors: Mapping[str, str]  # repository name to the address that serves it
     profiles: Mapping[str, tuple[str, ...]]  # name to the selection terms it stands for
+    layer_budget: int | None = None  # layers of one image; None: those that the lock is made for
     docker_host: str = ""  # where Docker's daemon listens; empty: where it does by default
 
 
@@ -44,6 +46,7 @@ class Flags:
     lock: Path | None = None
     distro: str | None = None
     jobs: int | None = None
+    layer_budget: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ def read_settings(flags: Flags, surroundings: Surroundings) -> Settings:
         distro=flags.distro or given.get("LAMINA_DISTRO") or file.distro,
         architecture=given.get("LAMINA_ARCHITECTURE") or file.architecture or machine,
         jobs=flags.jobs or _jobs(given) or file.jobs or surroundings.cores,
+        layer_budget=flags.layer_budget or _layer_budget(given) or file.layer_budget,
         mirrors=dict(file.mirrors) | _mirrors(given),
         profiles=file.profiles,
         docker_host=given.get("DOCKER_HOST", ""),
@@ -94,6 +98,7 @@ class _File:
     distro: str = "debian-13"
     architecture: str = ""
     jobs: Annotated[int, Field(gt=0)] | None = None
+    layer_budget: Annotated[int, Field(gt=1, le=MOST_LAYERS)] | None = None
     mirrors: Mapping[str, str] = field(default_factory=dict)
     profiles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -165,6 +170,19 @@ def _jobs(environment: Mapping[str, str]) -> int | None:
             f"not a number above zero: '{text}'",
             place="LAMINA_JOBS",
             remedy="unset it to build as many images at a time as there are cores",
+        )
+    return int(text)
+
+
+def _layer_budget(environment: Mapping[str, str]) -> int | None:
+    text = environment.get("LAMINA_LAYER_BUDGET")
+    if text is None:
+        return None
+    if not text.isdecimal() or not 1 < int(text) <= MOST_LAYERS:
+        raise UsageError.one(
+            f"not a number from 2 to {MOST_LAYERS}: '{text}'",
+            place="LAMINA_LAYER_BUDGET",
+            remedy=f"unset it for the budget of the lock, or of {LAYER_BUDGET} layers",
         )
     return int(text)
 

@@ -71,19 +71,23 @@ def tarball(items: Iterable[Item], form: int = tarfile.GNU_FORMAT) -> bytes:
 def control_tarball(
     name: str = "sample",
     *,
+    version: str = "1.0",
+    architecture: str = "all",
     conffiles: Iterable[str] = (),
     scripts: Mapping[str, str] | None = None,
+    members: Iterable[Item] = (),
     fields: str = "",
 ) -> bytes:
+    """Return a control tarball; `fields` end the control file, `members` are further entries."""
     control = (
-        f"Package: {name}\nVersion: 1.0\nArchitecture: all\n"
+        f"Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n"
         f"Maintainer: Nobody <nobody@example.com>\nDescription: a package of a test\n{fields}"
     )
     items = [folder("./"), file("./control", control.encode())]
     if lines := "".join(f"{path}\n" for path in conffiles):
         items.append(file("./conffiles", lines.encode()))
     items += [file(f"./{script}", text.encode(), 0o755) for script, text in (scripts or {}).items()]
-    return tarball(items)
+    return tarball([*items, *members])
 
 
 def archive(members: Sequence[tuple[str, bytes]]) -> bytes:

@@ -28,9 +28,12 @@ from tests.backends.packages import (
     write_package,
 )
 
+from lamina.backends.deb.database import INFO
 from lamina.backends.deb.unit import make_unit
 from lamina.errors import BuildError
+from lamina.model.digest import Digest
 
+DIGEST = Digest.of(b"sample")
 pytestmark = pytest.mark.real
 
 ROOT = folder("./")
@@ -165,7 +168,7 @@ def refusal(package: Path, place: Path) -> str:
     shadow = Path("/etc/shadow").stat().st_nlink
     before = outside(neighbour), set(place.iterdir()), set((place / "unit").iterdir())
     with pytest.raises(BuildError) as error:
-        make_unit(package, unit)
+        make_unit(package, unit, DIGEST)
     assert (outside(neighbour), set(place.iterdir()), set((place / "unit").iterdir())) == before
     assert Path("/etc/shadow").stat().st_nlink == shadow
     assert error.value.faults[0].remedy
@@ -335,7 +338,8 @@ def test_what_follows_the_end_of_the_tarball_is_not_read(tmp_path: Path) -> None
     data = tarball([ROOT, file("./good")]) + tarball([file("../evil")])
     package = write_package(tmp_path / "sample.deb", control_tarball(), data)
     (tmp_path / "unit").mkdir()
-    assert make_unit(package, tmp_path / "unit").files == ("good",)
+    files = make_unit(package, tmp_path / "unit", DIGEST).files
+    assert files == ("good", f"{INFO}/sample.list")
 
 
 HEADERS = tarball(
@@ -372,6 +376,6 @@ def test_no_change_of_a_tarball_leads_out_or_to_a_crash(data: st.DataObject) -> 
             Path(place, "sample.deb"), control_tarball(), bytes(tar), compression=""
         )
         with suppress(BuildError):
-            make_unit(package, unit)
+            make_unit(package, unit, DIGEST)
         assert {path.name for path in Path(place).iterdir()} == {"above", "sample.deb"}
         assert {path.name for path in Path(place, "above").iterdir()} == {"unit"}

@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,8 @@ from lamina.backends.deb.install import (
     install_calls,
 )
 from lamina.engine.sandbox import Call
-from lamina.engine.unit import UnitFacts
+from lamina.engine.stack import EMPTY, Stack
+from lamina.engine.unit import Directory, UnitFacts
 from lamina.model.digest import Digest
 from lamina.model.image import Group, ImageId, User
 from lamina.model.lock import DpkgCall, LockedImage, UnitRef
@@ -36,9 +39,14 @@ def unit(name: str, architecture: str = "amd64") -> UnitRef:
     )
 
 
-def facts(name: str, conffiles: Sequence[str] = ()) -> UnitFacts:
+HUSK = "its preinst runs before it is unpacked"
+
+
+def facts(name: str, conffiles: Sequence[str] = (), *, husk: str = HUSK) -> UnitFacts:
     return UnitFacts(
+        digest=Digest.of(name.encode()),
         name=name,
+        instance=name,
         version="1",
         architecture="amd64",
         epoch=0,
@@ -47,6 +55,7 @@ def facts(name: str, conffiles: Sequence[str] = ()) -> UnitFacts:
         files=(),
         directories=(),
         links=(),
+        husk=husk,
     )
 
 
@@ -55,7 +64,17 @@ def packages(*refs: UnitRef, real: Sequence[str] = (), conffiles: Sequence[str] 
         units={ref.name: ref for ref in refs},
         facts={ref.name: facts(ref.name, conffiles) for ref in refs},
         real=real,
+        stack=EMPTY,
     )
+
+
+def recorded(
+    *made: UnitFacts, real: Sequence[str] = (), stack: Stack = EMPTY, husks: Sequence[str] = ()
+) -> Packages:
+    """Return packages whose records can be written down, but for `husks`."""
+    by_name = {each.name: replace(each, husk=HUSK * (each.name in husks)) for each in made}
+    refs = {name: unit(name) for name in by_name}
+    return Packages(units=refs, facts=by_name, real=real, stack=stack)
 
 
 def locked(*calls: tuple[str, Sequence[str]], bootstrap: Sequence[str] = ()) -> LockedImage:
@@ -150,6 +169,95 @@ def test_what_dpkg_unpacks_itself_keeps_its_place_in_the_order() -> None:
         ("--unpack", package("b"), package("c")),
         ("--path-exclude=/*", "--unpack", husk("d")),
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "way"),
+    [
+        (recorded(facts("a")), "record"),
+        (recorded(facts("a"), husks=["a"]), "husk"),
+        (recorded(facts("a"), real=["a"]), "real"),
+        (recorded(facts("a"), husks=["a"], real=["a"]), "real"),
+        (recorded(facts("a"), stack=replace(EMPTY, packages=frozenset({"a"}))), "husk"),
+        (recorded(facts("a"), stack=replace(EMPTY, packages=frozenset({"b"}))), "record"),
+        (recorded(facts("a"), real=["a"], stack=replace(EMPTY, packages=frozenset("a"))), "real"),
+    ],
+)
+def test_a_record_is_written_down_of_what_dpkg_need_not_unpack(given: Packages, way: str) -> None:
+    assert given.way("a") == way
+
+
+def ways(calls: Sequence[Call]) -> list[tuple[str, ...]]:
+    """Return of each call that unpacks its last words: what it takes, or writes down."""
+    return [call.argv[3:] for call in calls if call.title.startswith("unpack ")]
+
+
+def record(name: str) -> str:
+    return f"{UNITS}/{Digest.of(name.encode()).hex}/record"
+
+
+def test_records_follow_what_dpkg_unpacks_of_the_same_call() -> None:
+    calls = install_calls(
+        locked(("unpack", list("abcdef")), ("unpack", ["g"])),
+        recorded(*map(facts, "abcdefg"), husks=["c"], real=["d"]),
+        [],
+        VARIABLES,
+    )
+    assert ways(calls) == [
+        ("--path-exclude=/*", "--unpack", husk("c")),
+        ("--unpack", package("d")),
+        ("sh", "", *map(record, "abef")),
+        ("sh", "", record("g")),
+    ]
+    titles = [call.title for call in calls if call.title.startswith("unpack ")]
+    assert titles == ["unpack c", "unpack d", "unpack a b e f", "unpack g"]
+
+
+def test_records_come_from_the_units_with_compiled_modules() -> None:
+    made = replace(facts("a"), digest=Digest.of(b"compiled"))
+    calls = install_calls(locked(("unpack", ["a"])), recorded(made), [], VARIABLES)
+    assert ways(calls) == [("sh", "", record("compiled"))]
+
+
+def test_triggers_count_from_when_a_package_waits_for_them() -> None:
+    man = replace(facts("man-db"), interests=("/usr/man",))
+    before, after = (replace(facts(name), files=(f"usr/man/{name}",)) for name in "ab")
+    before, after = (
+        replace(each, directories=(Directory("usr/man", 0o755, 0, 0),)) for each in (before, after)
+    )
+    given = recorded(before, man, after, husks=["man-db"])
+    calls = install_calls(locked(("unpack", ["a", "man-db", "b"])), given, [], VARIABLES)
+    assert [words[1] for words in ways(calls) if words[0] == "sh"] == ["/usr/man b\n"]
+    # In another image the parent has that package.
+    over_man = replace(EMPTY, interests=frozenset({"/usr/man"}))
+    calls = install_calls(
+        locked(("unpack", ["b"]), bootstrap=["a"]),
+        recorded(before, after, stack=over_man),
+        [],
+        VARIABLES,
+    )
+    assert [words[1] for words in ways(calls)] == ["/usr/man a\n", "/usr/man b\n"]
+
+
+def test_a_record_is_appended_as_it_is(tmp_path: Path) -> None:
+    made = replace(facts("a"), activates=("%s $(x) `y`",))
+    (call,) = (
+        call
+        for call in install_calls(locked(("unpack", ["a"])), recorded(made), [], VARIABLES)
+        if call.title == "unpack a"
+    )
+    database = tmp_path / "dpkg"
+    (database / "triggers").mkdir(parents=True)
+    (database / "status").write_text("Package: before\n\n")
+    (database / "triggers/Unincorp").write_text("before -\n")
+    (tmp_path / "record").write_text("Package: a\n\n")
+    words = [
+        word.replace("/var/lib/dpkg", str(database)).replace(record("a"), f"{tmp_path}/record")
+        for word in call.argv
+    ]
+    subprocess.run(words, check=True)
+    assert (database / "status").read_text() == "Package: before\n\nPackage: a\n\n"
+    assert (database / "triggers/Unincorp").read_text() == "before -\n%s $(x) `y` a\n"
 
 
 def test_only_configuration_files_are_unpacked_from_husks() -> None:

@@ -29,13 +29,18 @@ from tests.backends.packages import (
     write_package,
 )
 
+from lamina.backends.deb.database import INFO
 from lamina.backends.deb.unit import make_unit, tree_path
-from lamina.engine.unit import HUSK, TREE, Directory, UnitFacts, read_facts
+from lamina.engine.stack import ancestors
+from lamina.engine.unit import HUSK, TREE, Directory, UnitFacts
+from lamina.model.digest import Digest
 from lamina.oci.entry import Entry, EntryKind
 from lamina.oci.tree import scan_tree
 
 pytestmark = pytest.mark.real
 
+DIGEST = Digest.of(b"sample")
+DATABASE = tuple(Directory(path, 0o755, 0, 0) for path in (*ancestors(INFO), INFO))
 LONG = "d" * 60
 USUAL = (
     folder("./"),
@@ -118,12 +123,35 @@ CASES: dict[str, tuple[Sequence[Item], Sequence[str]]] = {
 }
 
 
-def reference(package: Path, conffiles: Sequence[str], place: Path) -> Path:
-    """Unpack as dpkg-deb does, without the configuration files."""
+def reference(package: Path, conffiles: Sequence[str], facts: UnitFacts, place: Path) -> Path:
+    """Unpack as dpkg-deb does, without the configuration files, with what dpkg keeps in `info`."""
     subprocess.run(["dpkg-deb", "--extract", str(package), str(place)], check=True)
     for path in conffiles:
         (place / path.lstrip("/")).unlink()
+    if facts.real:
+        return place
+    info = place / INFO
+    info.mkdir(parents=True)
+    subprocess.run(["dpkg-deb", "--control", str(package), str(info)], check=True)
+    (info / "control").unlink()
+    for file_ in sorted(info.iterdir()):
+        file_.rename(info / f"{facts.instance}.{file_.name}")
+    names = (name.removeprefix("./") for name in entry_names(package))
+    listing = "".join(f"/{name}\n" for name in names)
+    (info / f"{facts.instance}.list").write_bytes(os.fsencode(listing))
+    for file_ in info.iterdir():
+        os.utime(file_, (facts.epoch, facts.epoch))
+    for folder_ in (info, *info.parents[:3]):
+        folder_.chmod(0o755)
     return place
+
+
+def entry_names(package: Path) -> Sequence[str]:
+    """Return the names of the package's entries as dpkg lists them: in order, then the links."""
+    arguments = ["dpkg-deb", "--fsys-tarfile", str(package)]
+    data = subprocess.run(arguments, check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        return [info.name for info in sorted(tar, key=tarfile.TarInfo.issym)]
 
 
 def described(tree: Path) -> Sequence[tuple[Entry, bytes]]:
@@ -155,8 +183,8 @@ def check_unit(package: Path, conffiles: Sequence[str], place: Path) -> UnitFact
     """Make a unit and compare all of it with what dpkg-deb makes of the package."""
     unit = place / "unit"
     unit.mkdir()
-    facts = make_unit(package, unit)
-    right = reference(package, conffiles, place / "reference")
+    facts = make_unit(package, unit, DIGEST)
+    right = reference(package, conffiles, facts, place / "reference")
     assert described(unit / TREE) == described(right)
     assert listing(unit / HUSK) == listing(package)
     assert read_archive(unit / HUSK)[1] == read_archive(package)[1]
@@ -165,7 +193,7 @@ def check_unit(package: Path, conffiles: Sequence[str], place: Path) -> UnitFact
         for name, content in file_contents(package).items()
         if name.removeprefix(".") in conffiles
     }
-    assert read_facts(unit) == facts
+    assert UnitFacts.from_json(facts.to_json()) == facts
     return facts
 
 
@@ -218,16 +246,25 @@ def test_facts_say_what_is_in_the_tree(tmp_path: Path) -> None:
     ]
     (tmp_path / "unit").mkdir()
     package = sample(tmp_path / "sample.deb", items, conffiles=["/etc/sample.conf"])
-    facts = make_unit(package, tmp_path / "unit")
-    assert facts.files == ("usr/bin/link", "usr/bin/sample")
+    facts = make_unit(package, tmp_path / "unit", DIGEST)
+    assert facts.digest == DIGEST
+    assert facts.files == (
+        "usr/bin/link",
+        "usr/bin/sample",
+        f"{INFO}/sample.conffiles",
+        f"{INFO}/sample.list",
+    )
     assert facts.links == ("usr/bin/link",)
     assert facts.directories == (
         Directory("etc", 0o755, 0, 0),
         Directory("usr", 0o755, 0, 0),
         Directory("usr/bin", 0o755, 0, 0),
         Directory("usr/late", 0o2750, 0, 4),
+        *DATABASE,
     )
-    assert facts.size == len(b"program" * 5000)
+    info = tmp_path / "unit" / TREE / INFO
+    database = sum(path.stat().st_size for path in info.iterdir())
+    assert facts.size == len(b"program" * 5000) + database
     assert facts.epoch == LONG_AGO + 5
     assert facts.real == ""
 
@@ -243,9 +280,12 @@ def test_directories_have_the_times_of_the_package(tmp_path: Path) -> None:
         )
     ]
     (tmp_path / "unit").mkdir()
-    make_unit(sample(tmp_path / "sample.deb", items), tmp_path / "unit")
+    make_unit(sample(tmp_path / "sample.deb", items), tmp_path / "unit", DIGEST)
     tree = tmp_path / "unit" / TREE
     assert {path: (tree / path).stat().st_mtime for path in times} == times
+    # Those that the package does not list have its newest time, and never that of the making.
+    unlisted = ["", *(directory.path for directory in DATABASE)]
+    assert {(tree / path).stat().st_mtime for path in unlisted} == {LONG_AGO}
 
 
 def test_the_umask_does_not_show_in_a_unit(tmp_path: Path) -> None:
@@ -254,16 +294,24 @@ def test_the_umask_does_not_show_in_a_unit(tmp_path: Path) -> None:
     (tmp_path / "unit").mkdir()
     before = os.umask(0o077)
     try:
-        facts = make_unit(package, tmp_path / "unit")
+        facts = make_unit(package, tmp_path / "unit", DIGEST)
     finally:
         os.umask(before)
     assert facts.directories == (
         Directory("not", 0o755, 0, 0),
         Directory("not/said", 0o755, 0, 0),
         Directory("said", 0o755, 0, 0),
+        *DATABASE,
     )
     modes = {entry.path: entry.mode for entry in scan_tree(tmp_path / "unit" / TREE)}
-    assert modes == {"not": 0o755, "not/said": 0o755, "not/said/file": 0o644, "said": 0o755}
+    assert modes == {
+        "not": 0o755,
+        "not/said": 0o755,
+        "not/said/file": 0o644,
+        "said": 0o755,
+        **{directory.path: 0o755 for directory in DATABASE},
+        f"{INFO}/sample.list": 0o644,
+    }
 
 
 def test_the_group_of_the_folder_around_does_not_show_in_a_unit(tmp_path: Path) -> None:
@@ -272,7 +320,7 @@ def test_the_group_of_the_folder_around_does_not_show_in_a_unit(tmp_path: Path) 
     os.chown(around, 0, 8)
     around.chmod(0o2775)
     items = [file("./not/said/file"), folder("./said/"), file("./said/file"), link("./link", "x")]
-    make_unit(sample(tmp_path / "sample.deb", items), around)
+    make_unit(sample(tmp_path / "sample.deb", items), around, DIGEST)
     entries = scan_tree(around / TREE)
     assert {(entry.uid, entry.gid) for entry in entries} == {(0, 0)}
     assert {entry.mode for entry in entries} == {0o755, 0o644, 0o777}
@@ -284,7 +332,7 @@ def test_a_package_makes_the_same_husk_every_time(tmp_path: Path) -> None:
     for number in range(2):
         unit = tmp_path / str(number)
         unit.mkdir()
-        make_unit(package, unit)
+        make_unit(package, unit, DIGEST)
         husks.add((unit / HUSK).read_bytes())
     assert len(husks) == 1
 
@@ -305,14 +353,14 @@ REAL = {
 def test_dpkg_must_unpack_itself(case: str, tmp_path: Path) -> None:
     (tmp_path / "unit").mkdir()
     package = sample(tmp_path / "sample.deb", [folder("./"), REAL[case]], conffiles=["/etc/conf"])
-    assert make_unit(package, tmp_path / "unit").real
+    assert make_unit(package, tmp_path / "unit", DIGEST).real
 
 
 def test_a_hard_link_to_a_configuration_file_is_left_to_dpkg(tmp_path: Path) -> None:
     items = [*USUAL, hard_link("./usr/bin/conf", "./etc/sample.conf")]
     (tmp_path / "unit").mkdir()
     package = sample(tmp_path / "sample.deb", items, conffiles=["/etc/sample.conf"])
-    facts = make_unit(package, tmp_path / "unit")
+    facts = make_unit(package, tmp_path / "unit", DIGEST)
     assert "usr/bin/conf" in facts.real
     assert "usr/bin/conf" in facts.files
     assert listing(tmp_path / "unit" / HUSK) == listing(package)
@@ -322,7 +370,7 @@ def test_a_hard_link_to_a_configuration_file_is_left_to_dpkg(tmp_path: Path) -> 
 def test_the_links_into_usr_themselves_are_shared(name: str, tmp_path: Path) -> None:
     (tmp_path / "unit").mkdir()
     package = sample(tmp_path / "sample.deb", [folder("./"), link(f"./{name}", f"usr/{name}")])
-    assert make_unit(package, tmp_path / "unit").real == ""
+    assert make_unit(package, tmp_path / "unit", DIGEST).real == ""
 
 
 def test_lines_of_conffiles_with_a_flag_name_no_file_of_the_package(tmp_path: Path) -> None:
@@ -332,9 +380,9 @@ def test_lines_of_conffiles_with_a_flag_name_no_file_of_the_package(tmp_path: Pa
         conffiles=["remove-on-upgrade /etc/old", "/etc/kept \x0b\u2028"],
     )
     (tmp_path / "unit").mkdir()
-    facts = make_unit(package, tmp_path / "unit")
+    facts = make_unit(package, tmp_path / "unit", DIGEST)
     assert facts.conffiles == ("/etc/kept \x0b\u2028",)
-    assert facts.files == ()
+    assert facts.files == (f"{INFO}/sample.conffiles", f"{INFO}/sample.list")
 
 
 TREE_PATHS = {

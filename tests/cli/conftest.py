@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.cli.zoo import fill_store, write_zoo, write_zoo_lock
 
 from lamina.cli import main
+from lamina.model.built import Built
+from lamina.model.image import ImageId
+
+BUILT = ("zebra-base", "zebra-server", "yak-api")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +54,25 @@ def lamina(folder: Path) -> Lamina:
         return Ran(code=result.exit_code, out=result.stdout, err=result.stderr)
 
     return run
+
+
+@pytest.fixture
+def zoo(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with the zoo's catalogue."""
+    write_zoo(folder)
+    monkeypatch.setenv("LAMINA_CATALOG", "zoo")
+    monkeypatch.setenv("LAMINA_STORE", "store")
+    monkeypatch.setenv("LAMINA_ARCHITECTURE", "amd64")
+    return folder
+
+
+@pytest.fixture
+def built(zoo: Path) -> Mapping[ImageId, Built]:
+    """The zoo locked and built."""
+    return fill_store(zoo, write_zoo_lock(zoo), BUILT)
+
+
+def values(ran: Ran) -> Any:
+    """Return the JSON that a command printed."""
+    assert (ran.code, ran.err) == (0, "")
+    return json.loads(ran.out)

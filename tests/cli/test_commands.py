@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.cli.conftest import Lamina, Ran
-from tests.cli.zoo import ZOO, fill_store, write_zoo, write_zoo_lock
+from tests.cli.conftest import Lamina, values
+from tests.cli.zoo import ZOO, write_zoo_lock
 
 from lamina.model.built import Built
 from lamina.model.image import ImageId, Type
@@ -17,26 +16,6 @@ from lamina.model.image import ImageId, Type
 SERVER = ImageId("zebra-server")
 SOURCE_YAK = ImageId("yak-api", Type.SOURCE)
 BLOCKED = "its parent 'zebra-client' cannot be built: too fast"
-BUILT = ("zebra-base", "zebra-server", "yak-api")
-
-
-@pytest.fixture
-def zoo(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    write_zoo(folder)
-    monkeypatch.setenv("LAMINA_CATALOG", "zoo")
-    monkeypatch.setenv("LAMINA_STORE", "store")
-    monkeypatch.setenv("LAMINA_ARCHITECTURE", "amd64")
-    return folder
-
-
-@pytest.fixture
-def built(zoo: Path) -> Mapping[ImageId, Built]:
-    return fill_store(zoo, write_zoo_lock(zoo), BUILT)
-
-
-def values(ran: Ran) -> Any:
-    assert (ran.code, ran.err) == (0, "")
-    return json.loads(ran.out)
 
 
 @pytest.mark.usefixtures("zoo")
@@ -267,43 +246,9 @@ def test_lock_with_nothing_new_needs_no_network_and_writes_nothing(
     ran = lamina("lock")
 
     assert ran.out == (
-        f"{zoo}/lamina.lock.json: unchanged, {len(lock.images)} images, 1 packages\n"
+        f"{zoo}/lamina.lock.json: unchanged, {len(lock.images)} images, 1 packages in 1 layers\n"
     )
     assert (zoo / "lamina.lock.json").stat().st_mtime_ns == before
-
-
-@pytest.mark.usefixtures("built")
-def test_storage_as_json_has_what_scripts_rely_on(lamina: Lamina) -> None:
-    report = values(lamina("storage", "--json", "zebra-server", "zebra-base"))
-
-    one = 10 * len("layer of sha256:" + 64 * "0")
-    assert report["fleet"] == {
-        "apparent": 5 * one,
-        "unique": 3 * one,
-        "lower_bound": 3 * one,
-        "ratio": 1.0,
-        "layers": 3,
-        "compressed": {
-            "apparent": 5 * one // 10,
-            "unique": 3 * one // 10,
-            "lower_bound": 3 * one // 10,
-            "ratio": 1.0,
-        },
-    }
-    assert report["what_if"] == {}
-    assert [image["image"] for image in report["images"]] == ["zebra-base", "zebra-server"]
-    assert report["images"][1]["exclusive"] == one
-
-
-@pytest.mark.usefixtures("built")
-def test_storage_is_a_table_for_people(lamina: Lamina) -> None:
-    lines = lamina("storage", "zebra-base").out.splitlines()
-
-    assert lines[0].split() == [
-        *("IMAGE", "LAYERS", "APPARENT", "EXCLUSIVE", "AMORTISED", "COMPRESSED"),
-    ]
-    assert lines[1].split()[:3] == ["zebra-base", "2", "1.6"]
-    assert lines[-1] == "1 images, 2 layers"
 
 
 @pytest.mark.usefixtures("built")

@@ -58,6 +58,7 @@ def test_every_key_of_the_file_is_read_and_paths_are_relative_to_it(tmp_path: Pa
         distro = "debian-14"
         architecture = "arm64"
         jobs = 7
+        layer_budget = 40
         [mirrors]
         debian = "https://mirror.example/debian"
         [profiles]
@@ -72,20 +73,29 @@ def test_every_key_of_the_file_is_read_and_paths_are_relative_to_it(tmp_path: Pa
         distro="debian-14",
         architecture="arm64",
         jobs=7,
+        layer_budget=40,
         mirrors={"debian": "https://mirror.example/debian"},
         profiles={"main": ("kind:infra", "nova+")},
     )
 
 
-FILE = 'catalog = ["f"]\nstore = "f"\nlock = "f"\ndistro = "f"\njobs = 1\n'
+FILE = 'catalog = ["f"]\nstore = "f"\nlock = "f"\ndistro = "f"\njobs = 1\nlayer_budget = 11\n'
 ENVIRONMENT = {
     "LAMINA_CATALOG": "e",
     "LAMINA_STORE": "e",
     "LAMINA_LOCK": "e",
     "LAMINA_DISTRO": "e",
     "LAMINA_JOBS": "2",
+    "LAMINA_LAYER_BUDGET": "12",
 }
-FLAGS = Flags(catalogs=(Path("c"),), store=Path("c"), lock=Path("c"), distro="c", jobs=3)
+FLAGS = Flags(
+    catalogs=(Path("c"),),
+    store=Path("c"),
+    lock=Path("c"),
+    distro="c",
+    jobs=3,
+    layer_budget=13,
+)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +119,7 @@ def test_a_flag_beats_the_environment_beats_the_file(
     assert settings.catalogs == (tmp_path / winner,)
     assert (settings.store, settings.lock) == (tmp_path / winner, tmp_path / winner)
     assert (settings.distro, settings.jobs) == (winner, jobs)
+    assert settings.layer_budget == 10 + jobs
 
 
 def test_several_catalogues_of_the_environment_are_split_like_a_path(tmp_path: Path) -> None:
@@ -124,6 +135,15 @@ def test_a_mirror_of_the_environment_replaces_only_its_own_name(tmp_path: Path) 
         "debian": "http://a.example",
         "debian-security": "http://c.example",
     }
+
+
+@pytest.mark.parametrize("budget", ["many", "1", "126", "-5", "60.0"])
+def test_a_layer_budget_must_be_one_that_container_engines_take(
+    tmp_path: Path, budget: str
+) -> None:
+    fault = f"LAMINA_LAYER_BUDGET: not a number from 2 to 125: '{budget}'"
+    with pytest.raises(UsageError, match=fault):
+        read(tmp_path, LAMINA_LAYER_BUDGET=budget)
 
 
 @pytest.mark.parametrize("jobs", ["many", "0", "-1", "1.5"])
@@ -142,7 +162,11 @@ def test_jobs_of_the_environment_must_be_a_number(tmp_path: Path, jobs: str) -> 
         (
             '[profiles]\nx = ["a"]\n[zzz]\n',
             "lamina.toml:3: unknown key 'zzz'\n  the keys are catalog, store, lock, distro, "
-            "architecture, jobs, mirrors, profiles",
+            "architecture, jobs, layer_budget, mirrors, profiles",
+        ),
+        (
+            "jobs = 1\nlayer_budget = 126\n",
+            "lamina.toml:2: layer_budget: input should be less than or equal to 125",
         ),
         ("jobs = 0\n", "lamina.toml:1: jobs: input should be greater than 0"),
         (

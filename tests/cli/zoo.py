@@ -10,8 +10,9 @@ from tests.plan.fleets import a_unit
 
 from lamina.build.proof import tests_digest
 from lamina.catalog import default_folder, load_catalog
+from lamina.layering import group_id
 from lamina.lock import buildable, catalog_digest, request_digest, write_lock
-from lamina.model.built import Built, Layer
+from lamina.model.built import Built, Layer, Part
 from lamina.model.catalog import Catalog
 from lamina.model.digest import Digest
 from lamina.model.image import Image, ImageId
@@ -72,6 +73,7 @@ def write_zoo_lock(folder: Path, zebra: str = "1.0") -> Lock:
         catalog=catalog_digest(catalog),
         indices=(),
         units={unit.key: unit},
+        layers={group_id(["zebra"]): ("zebra",)},
         images=tuple(
             LockedImage(
                 id=image.id,
@@ -79,6 +81,7 @@ def write_zoo_lock(folder: Path, zebra: str = "1.0") -> Lock:
                 request=request_digest(image, catalog.distro),
                 packages=tuple(sorted(image.packages)),
                 calls=calls if image.id.name == "zebra-server" else (),
+                layers=(group_id(["zebra"]),) if image.id.name == "zebra-server" else (),
             )
             for image in buildable(catalog)
         ),
@@ -115,7 +118,7 @@ def _built(image: Image, catalog: Catalog, lock: Lock, done: Mapping[ImageId, Bu
         manifest_size=0,
         config=Digest.of(b""),
         units=lock.units_of(locked),
-        trees=(),
+        trees={},
         layers=(),
         own_layers=1,
         epoch=0,
@@ -134,8 +137,12 @@ def _stored(store: Store, built: Built, done: Mapping[ImageId, Built]) -> Built:
         digest=store.layout.write_blob(content),
         size=len(content),
         apparent=10 * len(content),
+        disk=4096,
         media_type="application/vnd.oci.image.layer.v1.tar+gzip",
-        units=tuple(unit.key for unit in built.units),
+        parts=tuple(
+            Part(unit=unit.key, size=len(content), apparent=10 * len(content))
+            for unit in built.units
+        ),
     )
     below = next((parent for parent in done.values() if parent.manifest == built.parent), None)
     manifest = f"manifest of {built.key}".encode()

@@ -15,6 +15,7 @@ from tests.differential.mounted import State, differences
 from lamina.backends.deb.install import account_calls, environment
 from lamina.build.image import Job
 from lamina.build.lineage import finder, lineage, mountable
+from lamina.build.making import unpackings
 from lamina.build.units import Units
 from lamina.engine import finish, sandbox
 from lamina.engine.sandbox import Sandbox
@@ -62,7 +63,7 @@ def unexplained(fleet: Fleet, id_: ImageId, work: Path) -> dict[str, tuple[State
         stack = mountable(line, fleet.store, units, Event())
         below = mountable(line[:-1], fleet.store, units, Event()) if len(line) > 1 else EMPTY
         units.fetch(built.units)
-        facts = units.facts(built.units, Event())
+        facts = units.facts(unpackings([one.units for one in line])[-1], Event())
     image = fleet.catalog.by_id()[id_]
     locked = fleet.lock.by_id()[id_]
     job = Job(
@@ -78,9 +79,10 @@ def unexplained(fleet: Fleet, id_: ImageId, work: Path) -> dict[str, tuple[State
         architecture=fleet.lock.architecture,
         parent=line[-2] if len(line) > 1 else None,
         stack=below,
+        groups=fleet.lock.groups_of(locked),
     )
     delta = fleet.store.delta_path(built.manifest)
-    trees = [fleet.store.unit_path(digest) / TREE for digest in built.trees]
+    trees = [fleet.store.unit_path(digest) / TREE for digest in built.trees.values()]
     if locked.bootstrap:
         plain_bootstrap(job, fleet.store, work)
         lowers: tuple[Path, ...] = (work / "plain-root",)

@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 from lamina.backends.deb.install import PACKAGES, UNITS, Packages, environment, install_calls
 from lamina.backends.deb.unit import make_unit
 from lamina.engine.sandbox import INSTALL_CAPABILITIES, Bind, Call, Result, Sandbox, prepare, run
+from lamina.engine.stack import EMPTY
 from lamina.engine.unit import TREE
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId
@@ -29,6 +30,7 @@ class Installed:
     results: tuple[Result, ...]
     log: str
     upper: Path
+    lowers: tuple[Path, ...]
     store: Path
     before: Mapping[str, State]  # what the store held before
 
@@ -102,12 +104,14 @@ class Workbench:
         self,
         *packages: Path,
         above: Sequence[Path] = (),
+        real: bool = False,
         capabilities: tuple[int, ...] = INSTALL_CAPABILITIES,
         loopback: bool = False,
     ) -> Installed:
-        """Install packages as lamina does: a unit of each, husks over trees, dpkg's calls.
+        """Install packages as lamina does: a unit of each, their trees below, dpkg's calls.
 
-        `above` are further lower directories, above the root and below the packages.
+        `above` are further lower directories, above the root and below the packages. With `real`
+        dpkg unpacks the packages themselves.
         """
         store = Path(mkdtemp(dir=self.folder))
         units, downloads = store / "units", store / "downloads"
@@ -120,7 +124,7 @@ class Workbench:
             (downloads / digest.hex).write_bytes(content)
             folder = units / digest.hex
             folder.mkdir()
-            made = make_unit(package, folder)
+            made = make_unit(package, folder, digest)
             facts[made.name] = made
             refs[made.name] = UnitRef(
                 name=made.name,
@@ -138,9 +142,11 @@ class Workbench:
             request=Digest.of(b""),
             calls=(DpkgCall(action="unpack", units=names),),
         )
-        calls = install_calls(locked, Packages(units=refs, facts=facts, real=()), (), VARIABLES)
+        given = Packages(units=refs, facts=facts, real=names if real else (), stack=EMPTY)
+        trees = [] if real else [units / ref.digest.hex / TREE for ref in refs.values()]
+        calls = install_calls(locked, given, (), VARIABLES)
         box = self.box(
-            lowers=[*(units / ref.digest.hex / TREE for ref in refs.values()), *above],
+            lowers=[*trees, *above],
             binds=[Bind(source=units, target=UNITS), Bind(source=downloads, target=PACKAGES)],
             capabilities=capabilities,
             loopback=loopback,
@@ -153,6 +159,7 @@ class Workbench:
             results=results,
             log=log.read_text(errors="replace"),
             upper=box.upper,
+            lowers=box.lowers,
             store=store,
             before=before,
         )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lamina.engine.unit import Directory, UnitFacts
+from lamina.model.digest import Digest
 from lamina.oci.entry import EntryKind
 from lamina.oci.tree import scan_tree
 
@@ -69,7 +70,9 @@ def facts_of(name: str, tree: Path) -> UnitFacts:
     """Return the facts of a unit whose tree this is."""
     entries = scan_tree(tree)
     return UnitFacts(
+        digest=Digest.of(name.encode()),
         name=name,
+        instance=name,
         version="1",
         architecture="all",
         epoch=0,

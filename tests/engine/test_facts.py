@@ -7,13 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamina.engine.unit import Directory, UnitFacts
+from lamina.model.digest import Digest
 
 names = st.text(max_size=8) | st.sampled_from(["\udcff", "a/b", ""])
+digests = st.binary(max_size=2).map(Digest.of)
 lists = st.lists(names, max_size=3).map(tuple)
 numbers = st.integers(0, 2**33)
 facts = st.builds(
     UnitFacts,
+    digest=digests,
     name=names,
+    instance=names,
     version=names,
     architecture=names,
     epoch=numbers,
@@ -24,7 +28,13 @@ facts = st.builds(
         tuple
     ),
     links=lists,
+    interests=lists,
+    activates=lists,
+    notifies=lists,
+    compiles=lists,
+    compiled=lists,
     real=names,
+    husk=names,
 )
 
 
@@ -45,11 +55,12 @@ def test_damaged_facts_are_told(text: str) -> None:
 def test_facts_with_something_missing_are_told() -> None:
     whole = json.loads(
         UnitFacts(
-            name="x", version="1", architecture="all", epoch=0, size=0, conffiles=(), files=(),
-            directories=(Directory("a", 1, 2, 3),), links=(),
+            digest=Digest.of(b"x"), name="x", instance="x", version="1", architecture="all",
+            epoch=0, size=0, conffiles=(), files=(), links=(),
+            directories=(Directory("a", 1, 2, 3),),
         ).to_json()
     )  # fmt: skip
-    for name in whole.keys() - {"real"}:
+    for name in whole.keys() - {"real", "husk"}:
         part = {key: value for key, value in whole.items() if key != name}
         with pytest.raises((ValueError, KeyError, TypeError)):
             UnitFacts.from_json(json.dumps(part))

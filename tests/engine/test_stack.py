@@ -16,6 +16,7 @@ from lamina.engine.stack import (
     unshareable,
 )
 from lamina.engine.unit import Directory, UnitFacts
+from lamina.model.digest import Digest
 from lamina.oci.entry import Entry, EntryKind
 
 DELTA = Path("/delta")
@@ -33,11 +34,14 @@ def unit(
     links: Sequence[str] = (),
     directories: Sequence[Directory | str] = (),
     conffiles: Sequence[str] = (),
+    interests: Sequence[str] = (),
     real: str = "",
     epoch: int = 0,
 ) -> UnitFacts:
     return UnitFacts(
+        digest=Digest.of(name.encode()),
         name=name,
+        instance=name,
         version="1",
         architecture="all",
         epoch=epoch,
@@ -48,6 +52,7 @@ def unit(
             d if isinstance(d, Directory) else Directory(d, 0o755, 0, 0) for d in directories
         ),
         links=tuple(links),
+        interests=tuple(interests),
         real=real,
     )
 
@@ -72,6 +77,18 @@ def test_a_stack_has_the_delta_over_the_trees_over_the_parent() -> None:
         parent, delta=Path("/child"), changes=(), units=[], trees={Path("/trees/b"): unit()}
     )
     assert child.lowers == (Path("/child"), Path("/trees/b"), DELTA, Path("/trees/a"))
+
+
+def test_packages_and_the_triggers_that_they_wait_for_add_up() -> None:
+    parent = stack([unit("man-db", interests=["/usr/share/man"]), unit("libc6")])
+    assert parent.packages == {"man-db", "libc6"}
+    assert parent.interests == {"/usr/share/man"}
+    # Also those of packages that dpkg unpacked itself, which are no lower directories.
+    units = [unit("libc6"), unit("libc-bin", interests=["ldconfig"], real="why")]
+    child = over(parent, delta=Path("/child"), changes=(), units=units, trees={})
+    assert child.packages == {"man-db", "libc6", "libc-bin"}
+    assert child.interests == {"/usr/share/man", "ldconfig"}
+    assert (EMPTY.packages, EMPTY.interests) == (frozenset(), frozenset())
 
 
 def test_the_epoch_is_the_newest_of_all() -> None:

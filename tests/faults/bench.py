@@ -14,9 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lamina.build.lineage import finder, lineage
+from lamina.build.making import find_unit, unpackings
 from lamina.model.built import Built, Layer
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId
+from lamina.model.lock import UnitRef
 from lamina.store.store import Store
 
 DISTRO = "debian-13"
@@ -98,18 +101,27 @@ class Bench:
             )
             self.store.discard(self.store.records.path(built.key))
             self.store.discard_delta(built.manifest)
-            for unit in built.units:
-                self.store.discard_unit(unit.digest)
-            for blob in (built.manifest, built.config, *(one.digest for one in own_layers(built))):
+            for digest in units_of(built):
+                self.store.discard_unit(digest)
+            layers = {layer.digest for layer in own_layers(built)}
+            for made_of, layer in self.store.layers.all():
+                if layer and layer.digest in layers:
+                    self.store.discard(self.store.layers.path(made_of))
+            for blob in (built.manifest, built.config, *layers):
                 self.store.discard(self.store.layout.blob_path(blob))
 
     def package(self, image: str, name: str) -> Path:
         """Return where a package of an image lies, by the package's name."""
-        return self.store.download_path(self.unit(image, name))
+        return self.store.download_path(self._ref(image, name).digest)
 
     def unit(self, image: str, name: str) -> Digest:
-        (digest,) = (unit.digest for unit in self.built()[image].units if unit.name == name)
-        return digest
+        """Return the digest of an image's unit, by the package's name."""
+        ref = self._ref(image, name)
+        return self.built()[image].trees.get(ref.key, ref.digest)
+
+    def _ref(self, image: str, name: str) -> UnitRef:
+        (ref,) = (unit for unit in self.built()[image].units if unit.name == name)
+        return ref
 
     def assert_nothing_is_left(self) -> None:
         """Check that neither a process nor a mount of a run is there any more."""
@@ -122,11 +134,16 @@ class Bench:
         """Check that the images are there with these manifests, and all that is theirs is good."""
         built = self.built()
         assert {name: one.manifest for name, one in built.items()} == manifests
-        units = {unit for one in built.values() for unit in one.units}
+        find = finder(self.store, {one.id: one for one in built.values()})
+        units = {
+            unit
+            for one in built.values()
+            for unit in unpackings([each.units for each in lineage(one, find)])[-1]
+        }
         layers = {layer.digest for one in built.values() for layer in one.layers}
         manifest_blobs = {blob for one in built.values() for blob in (one.manifest, one.config)}
         assert [one.id for one in built.values() if not self._has_delta(one)] == []
-        assert [unit.key for unit in units if not self.store.unit_is_intact(unit.digest)] == []
+        assert [unit.ref.key for unit in units if find_unit(self.store, unit) is None] == []
         blobs = layers | manifest_blobs
         assert [blob for blob in blobs if self.store.layout.verify_blob(blob)] == []
         for folder in ("work", "locks", "oci/unfinished"):
@@ -168,6 +185,11 @@ def end_of(process: subprocess.Popen[str]) -> Told:
 
 def own_layers(built: Built) -> tuple[Layer, ...]:
     return built.layers[len(built.layers) - built.own_layers :]
+
+
+def units_of(built: Built) -> frozenset[Digest]:
+    """Return the digests of what may be units of an image's own packages."""
+    return frozenset((*(unit.digest for unit in built.units), *built.trees.values()))
 
 
 def flip_a_byte(path: Path) -> None:

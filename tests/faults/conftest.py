@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Workshop, reseal
-from tests.faults.bench import DISTRO, IMAGES, Bench
+from tests.faults.bench import DISTRO, IMAGES, Bench, units_of
 from tests.faults.mirror import package_mirror
 from tests.fetch.mirror import Mirror
 
@@ -30,7 +30,7 @@ def small(built: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Bench:
         parts = [source.delta_path(made.manifest), source.records.path(made.key)]
         blobs = (made.manifest, made.config, *(layer.digest for layer in made.layers))
         parts += [source.layout.blob_path(blob) for blob in blobs]
-        parts += [source.unit_path(unit.digest) for unit in made.units]
+        parts += [path for unit in units_of(made) if (path := source.unit_path(unit)).exists()]
         parts += [source.download_path(unit.digest) for unit in made.units]
         for part in parts:
             _copy(part, bench.root / part.relative_to(built.store))

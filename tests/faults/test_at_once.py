@@ -43,11 +43,11 @@ def test_two_builds_of_different_images_build_their_parent_once(
 def test_two_builds_that_find_the_same_damage_both_succeed(
     bench: Bench, manifests: Manifests
 ) -> None:
-    units = bench.built()["cron"].units
+    units = [bench.unit("cron", unit.name) for unit in bench.built()["cron"].units]
     bench.forget("redis", "memcached")
     bench.store.discard(bench.store.records.path(bench.built()["cron"].key))
     for unit in units:
-        (bench.store.unit_path(unit.digest) / "unit.json").touch()
+        (bench.store.unit_path(unit) / "unit.json").touch()
     (bench.store.delta_path(manifests["redis-base"]) / "var/lib/dpkg/status").touch()
     built_at_once(bench, IMAGES, IMAGES)
     bench.assert_mended(manifests)

@@ -54,10 +54,10 @@ def test_units_are_made_again(bench: Bench, manifests: Manifests) -> None:
 def test_units_are_made_again_by_a_build_that_tells_it_once(
     bench: Bench, manifests: Manifests
 ) -> None:
-    units = bench.built()["cron"].units
+    units = [bench.unit("cron", unit.name) for unit in bench.built()["cron"].units]
     bench.store.discard(bench.store.records.path(bench.built()["cron"].key))
     for unit in units:
-        flip_a_byte(bench.store.unit_path(unit.digest) / "unit.json")
+        flip_a_byte(bench.store.unit_path(unit) / "unit.json")
     told = bench.lamina("build", "cron")
     assert told.err.count("changed in the store") == 1
     assert f"and {len(units) - 3} more were changed in the store" in told.err

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from lamina.catalog import load_catalog
 
-PROGRAMS = ("command", "fleet", "install", "profile", "unit")
+PROGRAMS = ("command", "fleet", "install", "layering", "profile", "unit")
 
 
 def test_make_bench_runs_every_program_of_the_folder(checkout: Path) -> None:

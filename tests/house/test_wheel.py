@@ -57,6 +57,11 @@ def test_the_wheel_holds_the_command_and_the_licence(installed: Path) -> None:
     assert "Apache License" in (information / "licenses/LICENSE").read_text()
 
 
+def test_the_wheel_holds_the_parts_of_the_storage_page(installed: Path) -> None:
+    page = installed / "lamina/storage/page"
+    assert all((page / name).read_text() for name in ("page.css", "page.js"))
+
+
 def test_an_installed_lamina_lists_its_own_catalogue(installed: Path, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(installed), "XDG_DATA_HOME": str(tmp_path)}
     program = "import lamina; print(lamina.__file__); from lamina.cli import main; main()"

@@ -19,6 +19,7 @@ from tests.lock.fleets import (
 )
 
 from lamina.errors import CatalogError, LockError
+from lamina.layering import group_id
 from lamina.lock import (
     catalog_digest,
     check_lock,
@@ -252,7 +253,11 @@ def test_a_package_that_moved_is_told_with_the_images_that_it_reaches() -> None:
     assert str(change).splitlines() == [
         "openssl 1.0 -> 3.5.2: base, and 3 images below it",
         "redis 1.0 -> 8.0: redis, and 1 image below it",
+        f"layer {group_id(['libc6', 'openssl'])} changed, 2 packages, 2 kB: base",
+        f"layer {group_id(['redis'])} changed, 1 package, 1 kB: redis",
+        "2 changed layers, 3 kB of packages",
     ]
+    assert change.layer_bytes == 3000
     assert [str(image) for image in change.touched] == [
         "base",
         "cron",
@@ -276,6 +281,9 @@ def test_what_came_and_went_is_told() -> None:
         "image redis-sentinel removed",
         "anacron 1.0 added: cron",
         "cron 1.0 removed: cron",
+        f"layer {group_id(['anacron'])} new, 1 package, 1 kB: cron",
+        f"layer {group_id(['tgt'])} new, 1 package, 1 kB: tgt",
+        "2 new layers, 2 kB of packages",
     ]
     assert [str(image) for image in change.touched] == ["cron", "tgt"]
 
@@ -286,4 +294,44 @@ def test_many_images_are_counted_and_another_file_of_one_version_is_told() -> No
     old = locked(catalog)
     units = {"tool_1.0_amd64": a_unit("tool", content="rebuilt")}
     change = compare_locks(old, replace(old, units=units))
-    assert str(change) == "tool 1.0, another file: a, b, c and 2 more"
+    assert str(change).splitlines() == [
+        "tool 1.0, another file: a, b, c and 2 more",
+        f"layer {group_id(['tool'])} changed, 1 package, 1 kB: a, b, c and 2 more",
+        "1 changed layer, 1 kB of packages",
+    ]
+
+
+def test_a_lock_keeps_its_layers_and_its_layer_budget() -> None:
+    first = make_lock(FLEET, {}, (), previous=locked(FLEET), layer_budget=20)
+    again = make_lock(FLEET, {}, (), previous=first)
+    assert again == first
+    assert again.layer_budget == 20
+    assert compare_locks(locked(FLEET), again).layer_budget == (60, 20)
+    assert check_lock(FLEET, again, layer_budget=20) == ()
+    assert check_lock(FLEET, again, layer_budget=60) == ("layer budget changed 20 -> 60",)
+
+
+def test_every_package_of_an_image_lies_in_one_of_its_layers() -> None:
+    shared = a_catalog(
+        BASE, an_image("a", "base", ["tool", "x"]), an_image("b", "base", ["tool", "y"])
+    )
+    lock = locked(shared)
+    layers = {str(image.id): [lock.layers[id_] for id_ in image.layers] for image in lock.images}
+    assert layers == {
+        "base": [("libc6", "openssl")],
+        "a": [("tool",), ("x",)],
+        "b": [("tool",), ("y",)],
+    }
+
+
+def test_two_architectures_of_a_package_in_one_image_have_two_names() -> None:
+    native = a_unit("libc6")
+    units = [native, replace(native, architecture="i386", digest=a_unit("other").digest)]
+    image = an_image("wine", None, ["libc6", "libc6:i386"])
+    lock = make_lock(a_catalog(image), {image.id: a_solution(image.id, units)}, [an_index()])
+    assert list(lock.layers.values()) == [("libc6", "libc6:i386")]
+
+
+def test_a_budget_that_an_image_cannot_meet_makes_no_lock() -> None:
+    with pytest.raises(LockError, match="redis-sentinel: with its ancestors it needs 6 layers"):
+        make_lock(FLEET, {}, (), previous=locked(FLEET), layer_budget=5)

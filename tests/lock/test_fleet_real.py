@@ -262,6 +262,7 @@ def test_a_lock_for_another_distribution_is_left_alone(room: Room, fleet: Catalo
         catalog=Digest.of(b""),
         indices=(),
         units={},
+        layers={},
         images=(),
     )
     with pytest.raises(LockError, match="the lock is for debian-12 amd64"):

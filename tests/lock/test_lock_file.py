@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tests.lock.fleets import a_catalog, a_unit, an_image, locked
 
 from lamina.errors import LockError
+from lamina.layering import group_id
 from lamina.lock import lock_text, read_lock, write_lock
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId, Type
-from lamina.model.lock import DpkgCall, Index, Lock, LockedImage
+from lamina.model.lock import MOST_LAYERS, DpkgCall, Index, Lock, LockedImage
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "lock").iterdir())
 
@@ -56,16 +57,21 @@ names = st.from_regex(r"[a-z0-9][a-z0-9+.-]{0,8}", fullmatch=True)
 
 
 @st.composite
+def groups_of(draw: st.DrawFn, names: list[str]) -> dict[str, tuple[str, ...]]:
+    """Divide the names into groups, in any order."""
+    labels = draw(st.lists(st.integers(0, 2), min_size=len(names), max_size=len(names)))
+    parts = [
+        tuple(n for n, label in zip(names, labels, strict=True) if label == k) for k in range(3)
+    ]
+    return {group_id(part): part for part in draw(st.permutations(parts)) if part}
+
+
+@st.composite
 def locks(draw: st.DrawFn) -> Lock:
-    units = {
-        unit.key: unit
-        for unit in (
-            a_unit(name, version)
-            for name, version in draw(
-                st.lists(st.tuples(names, st.sampled_from(["1", "2:1.0~rc1-1+b2"])), max_size=6)
-            )
-        )
-    }
+    versions = st.sampled_from(["1", "2:1.0~rc1-1+b2"])
+    chosen = draw(st.dictionaries(names, versions, max_size=6))
+    units = {unit.key: unit for unit in (a_unit(*one) for one in chosen.items())}
+    layers: dict[str, tuple[str, ...]] = {}
     ids = draw(
         st.lists(
             st.builds(ImageId, names.map(lambda name: f"x{name}"), st.sampled_from([None, *Type])),
@@ -82,6 +88,9 @@ def locks(draw: st.DrawFn) -> Lock:
             DpkgCall(action="unpack", units=tuple(keys[cut:])),
             DpkgCall(action="configure", units=tuple(keys[cut:])),
         )
+        own = keys[cut:] if parent else keys
+        groups = draw(groups_of(sorted(units[key].name for key in own)))
+        layers |= groups
         images.append(
             LockedImage(
                 id=id_,
@@ -90,6 +99,7 @@ def locks(draw: st.DrawFn) -> Lock:
                 packages=tuple(sorted(draw(st.sets(names, max_size=3)))),
                 bootstrap=() if parent else tuple(keys[:cut]),
                 calls=calls,
+                layers=tuple(id_ for id_ in layers if id_ in groups),
             )
         )
     index = Index(
@@ -101,7 +111,9 @@ def locks(draw: st.DrawFn) -> Lock:
         catalog=draw(digests),
         indices=(index,),
         units=units,
+        layers=layers,
         images=tuple(images),
+        layer_budget=MOST_LAYERS,
     )
 
 

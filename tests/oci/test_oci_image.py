@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lamina.model.built import Layer
+from lamina.model.built import Layer, Part
 from lamina.model.digest import Digest
 from lamina.model.image import Healthcheck, Runtime
 from lamina.oci.image import make_config, make_manifest, read_runtime
@@ -18,11 +18,20 @@ TREES = Layer(
     digest=Digest("2" * 64),
     size=10,
     apparent=100,
+    disk=4096,
     media_type=GZIP,
-    units=("cron_1_amd64", "libc6_2_amd64"),
+    parts=(
+        Part(unit="cron_1_amd64", size=4, apparent=40),
+        Part(unit="libc6_2_amd64", size=5, apparent=50),
+    ),
 )
 DELTA = Layer(
-    diff_id=Digest("3" * 64), digest=Digest("4" * 64), size=20, apparent=200, media_type=GZIP
+    diff_id=Digest("3" * 64),
+    digest=Digest("4" * 64),
+    size=20,
+    apparent=200,
+    disk=4096,
+    media_type=GZIP,
 )
 FULL = Runtime(
     user="mysql",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lamina.errors import StoreError
 from lamina.oci.entry import Entry, EntryKind, layer_order, layer_path
-from lamina.oci.tar import CHUNK, tar_chunks
+from lamina.oci.tar import CHUNK, END, tar_chunks
 from lamina.oci.untar import Limits, read_entries
 
 NEVER = 0o77777777777
@@ -24,7 +24,8 @@ SPECIAL = {EntryKind.FIFO, EntryKind.CHAR, EntryKind.BLOCK}
 
 
 def packed(entries: Iterable[Entry], mtime_limit: int = NEVER) -> bytes:
-    return b"".join(bytes(chunk) for chunk in tar_chunks(entries, mtime_limit=mtime_limit))
+    chunks = tar_chunks(entries, mtime_limit=mtime_limit)
+    return b"".join((*(bytes(chunk) for chunk in chunks), END))
 
 
 def unpacked(tar: bytes) -> list[tuple[Entry, bytes]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from lamina.layering import group_id
 from lamina.model.built import Built
 from lamina.model.catalog import Catalog, Distro, PathRule
 from lamina.model.digest import Digest
 from lamina.model.image import Image, ImageId, Kind
-from lamina.model.lock import DpkgCall, Lock, LockedImage, UnitRef
+from lamina.model.lock import DpkgCall, Lock, LockedImage, UnitRef, dpkg_name
 from lamina.plan import inputs_of
 
 DISTRO = Distro(
@@ -55,10 +56,16 @@ def a_lock(catalog: Catalog, packages: Mapping[str, Iterable[UnitRef]]) -> Lock:
     """Lock every buildable image with its packages, unpacked and configured in that order."""
     locked = []
     units: dict[str, UnitRef] = {}
+    layers: dict[str, tuple[str, ...]] = {}
     for image in catalog.images:
         own = tuple(packages.get(image.id.name, ()))
         units |= {unit.key: unit for unit in own}
         keys = tuple(unit.key for unit in own)
+        names = sorted(
+            dpkg_name(unit.name, unit.architecture, native=DISTRO.architecture) for unit in own
+        )
+        if names:
+            layers[group_id(names)] = tuple(names)
         calls = (
             DpkgCall(action="unpack", units=keys),
             DpkgCall(action="configure", units=keys),
@@ -69,6 +76,7 @@ def a_lock(catalog: Catalog, packages: Mapping[str, Iterable[UnitRef]]) -> Lock:
                 parent=image.parent,
                 request=Digest.of(str(image.id).encode()),
                 calls=calls if keys else (),
+                layers=(group_id(names),) if names else (),
             )
         )
     return Lock(
@@ -77,6 +85,7 @@ def a_lock(catalog: Catalog, packages: Mapping[str, Iterable[UnitRef]]) -> Lock:
         catalog=Digest.of(b"catalogue"),
         indices=(),
         units=units,
+        layers=layers,
         images=tuple(locked),
     )
 
@@ -99,7 +108,7 @@ def a_build(catalog: Catalog, lock: Lock) -> dict[ImageId, Built]:
             manifest_size=500,
             config=Digest.of(b"config"),
             units=(),
-            trees=(),
+            trees={},
             layers=(),
             own_layers=0,
             epoch=0,

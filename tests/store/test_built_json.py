@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.model.built import Built, Inputs, Layer
+from lamina.model.built import Built, Inputs, Layer, Part
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId, Type
 from lamina.model.lock import UnitRef
@@ -29,10 +29,11 @@ units = st.builds(
     name=texts, version=texts, architecture=texts, repository=texts, path=texts,
     size=sizes, digest=digests,
 )  # fmt: skip
+parts = st.builds(Part, unit=texts, size=sizes, apparent=sizes)
 layers = st.builds(
     Layer,
-    diff_id=digests, digest=digests, size=sizes, apparent=sizes, media_type=texts,
-    units=st.lists(texts, max_size=3).map(tuple),
+    diff_id=digests, digest=digests, size=sizes, apparent=sizes, disk=sizes, media_type=texts,
+    parts=st.lists(parts, max_size=3).map(tuple),
 )  # fmt: skip
 inputs = st.builds(
     Inputs,
@@ -40,6 +41,7 @@ inputs = st.builds(
     codec=st.text(),
     parent=st.none() | digests,
     calls=digests,
+    layers=digests,
     units=st.dictionaries(texts, texts, max_size=3),
     files=st.dictionaries(texts, texts, max_size=3),
     entry=digests,
@@ -49,7 +51,7 @@ images = st.builds(
     id=ids, key=digests, inputs=inputs, parent=st.none() | digests, manifest=digests,
     manifest_size=sizes, config=digests,
     units=st.lists(units, max_size=3).map(tuple),
-    trees=st.lists(digests, max_size=3).map(tuple),
+    trees=st.dictionaries(texts, digests, max_size=3),
     layers=st.lists(layers, max_size=3).map(tuple),
     own_layers=st.integers(0, 60),
     epoch=sizes,
@@ -60,7 +62,9 @@ images = st.builds(
 
 @given(images)
 def test_a_record_comes_back_as_it_was(built: Built) -> None:
-    assert from_json(to_json(built)) == built
+    back = from_json(to_json(built))
+    assert back == built
+    assert list(back.trees) == list(built.trees)
 
 
 @given(images, st.data())

@@ -14,7 +14,7 @@ from lamina.errors import StoreError
 from lamina.model.built import Built, Inputs, Layer
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId
-from lamina.model.lock import Lock, UnitRef
+from lamina.model.lock import UnitRef
 from lamina.oci.descriptor import GZIP_LAYER_TYPE
 from lamina.store.gc import Contents, collect, plan_gc, read_contents
 from lamina.store.store import Store
@@ -37,17 +37,6 @@ def unit(name: str) -> UnitRef:
     )
 
 
-def lock(*units: str) -> Lock:
-    return Lock(
-        distro="debian-13",
-        architecture="amd64",
-        catalog=Digest.of(b"catalog"),
-        indices=(),
-        units={unit(name).key: unit(name) for name in units},
-        images=(),
-    )
-
-
 def image(name: str, *units: str, parent: Built | None = None) -> Built:
     """An image with a layer of its own; all digests are those of texts."""
     inputs = Inputs(
@@ -55,6 +44,7 @@ def image(name: str, *units: str, parent: Built | None = None) -> Built:
         codec="gzip",
         parent=parent.manifest if parent else None,
         calls=Digest.of(b"calls"),
+        layers=Digest.of(b"layers"),
         units={},
         files={},
         entry=Digest.of(name.encode()),
@@ -64,6 +54,7 @@ def image(name: str, *units: str, parent: Built | None = None) -> Built:
         digest=Digest.of(f"{name} layer".encode()),
         size=len(f"{name} layer"),
         apparent=0,
+        disk=0,
         media_type=GZIP_LAYER_TYPE,
     )
     return Built(
@@ -75,7 +66,7 @@ def image(name: str, *units: str, parent: Built | None = None) -> Built:
         manifest_size=len(f"{name} manifest"),
         config=Digest.of(f"{name} config".encode()),
         units=tuple(unit(name) for name in units),
-        trees=(),
+        trees={},
         layers=(*(parent.layers if parent else ()), layer),
         own_layers=1,
         epoch=0,
@@ -83,10 +74,16 @@ def image(name: str, *units: str, parent: Built | None = None) -> Built:
     )
 
 
+def layer_record(built: Built) -> Digest:
+    """Return what the image's own layer was made of."""
+    return Digest.of(f"{built.id} units".encode())
+
+
 def put(store: Store, built: Built) -> Built:
     name = built.id.name
     for part in ("layer", "config", "manifest"):
         store.layout.write_blob(f"{name} {part}".encode())
+    store.layers.keep(layer_record(built), built.layers[-1])
     for ref in built.units:
         put_unit(store, ref.name)
     with store.work_folder() as work:
@@ -126,10 +123,11 @@ def test_what_neither_tag_nor_lock_needs_goes(store: Store) -> None:
     put_unit(store, "locked")
     tag(store, cron)
     before = read_contents(store)
-    sweep = collect(store, [lock("locked")])
+    sweep = collect(store, [unit("locked").digest])
     gone = {(removal.folder, removal.digest) for removal in sweep.removals}
     assert gone == {
         ("built", old.key),
+        ("layers", layer_record(old)),
         *(("blobs", Digest.of(f"old {part}".encode())) for part in ("layer", "config", "manifest")),
         ("downloads", Digest.of(b"old")),
         ("deltas", old.manifest),
@@ -139,6 +137,8 @@ def test_what_neither_tag_nor_lock_needs_goes(store: Store) -> None:
     assert before.sizes != after.sizes
     assert store.find_built(old.key) is None
     assert store.find_built(cron.key) == cron
+    assert store.layers.find(layer_record(old)) is None
+    assert store.layers.find(layer_record(cron)) == cron.layers[-1]
     assert store.unit_is_intact(Digest.of(b"locked"))
     assert sorted(path.name for path in store.units.iterdir()) == sorted(
         name
@@ -157,6 +157,36 @@ def test_counts_and_bytes_are_those_of_the_files(store: Store) -> None:
     sizes = read_contents(store).sizes
     assert sweep.kept == sum(map(len, sizes.values())) - 2
     assert sweep.kept_size == sum(sum(found.values()) for found in sizes.values()) - 10
+
+
+def test_a_tagged_image_keeps_the_units_with_compiled_modules_that_it_stands_on(
+    store: Store,
+) -> None:
+    compiled, other = Digest.of(b"cron compiled"), Digest.of(b"cron compiled by another")
+    for digest in (compiled, other):
+        with store.work_folder() as work:
+            (work / "unit").mkdir()
+            store.keep_unit(work / "unit", digest)
+    key = unit("cron").key
+    tag(store, put(store, replace(image("cron", "cron"), trees={key: compiled})))
+    sweep = collect(store, [])
+    assert [(r.folder, r.digest) for r in sweep.removals] == [("units", other)]
+
+
+def test_the_record_of_a_layer_that_is_lost_goes(store: Store) -> None:
+    cron = put(store, image("cron", "cron"))
+    tag(store, cron)
+    store.discard(store.layout.blob_path(cron.layers[-1].digest))
+    assert [(r.folder, r.digest) for r in collect(store, []).removals] == [
+        ("layers", layer_record(cron))
+    ]
+
+
+def test_a_file_that_is_no_record_is_left_alone(store: Store) -> None:
+    stray = store.layers.folder / "notes.txt"
+    stray.touch()
+    assert collect(store, []).removals == ()
+    assert stray.exists()
 
 
 def test_a_plan_touches_nothing(store: Store) -> None:
@@ -226,6 +256,7 @@ def test_what_is_kept_is_closed_and_what_goes_is_not_needed(
     units = {unit(name).digest for name in NAMES}
     everything = {
         "built": {i.key for i in images},
+        "layers": {*(layer_record(i) for i in images), Digest.of(b"unusable")},
         "blobs": blobs,
         "downloads": units,
         "deltas": {i.manifest for i in images},
@@ -235,9 +266,13 @@ def test_what_is_kept_is_closed_and_what_goes_is_not_needed(
         tagged=frozenset(images[number].manifest for number in tagged),
         records={i.key: i for i in images},
         references={},
+        layers={
+            **{layer_record(i): i.layers[-1].digest for i in images},
+            Digest.of(b"unusable"): None,
+        },
         sizes={folder: dict.fromkeys(found, 1) for folder, found in everything.items()},  # type: ignore[misc]
     )
-    sweep = plan_gc(contents, [lock(*sorted(locked))])
+    sweep = plan_gc(contents, {unit(name).digest for name in locked})
     gone = {(removal.folder, removal.digest) for removal in sweep.removals}
 
     needed = set()
@@ -252,5 +287,7 @@ def test_what_is_kept_is_closed_and_what_goes_is_not_needed(
         assert (("built", i.key) not in gone) == (name in needed)
         assert (("deltas", i.manifest) not in gone) == (name in needed)
         assert (("blobs", i.layers[-1].digest) not in gone) == (name in needed)
+        assert (("layers", layer_record(i)) not in gone) == (name in needed)
         assert (("units", unit(name).digest) not in gone) == (name in needed | locked)
+    assert ("layers", Digest.of(b"unusable")) in gone
     assert sweep.kept + len(sweep.removals) == sum(map(len, everything.values()))

@@ -46,6 +46,7 @@ def put(store: Store, image: ImageId = CRON, version: str = "1") -> Built:
         codec="gzip",
         parent=None,
         calls=Digest.of(version.encode()),
+        layers=Digest.of(b"layers"),
         units={},
         files={},
         entry=Digest.of(str(image).encode()),
@@ -59,13 +60,14 @@ def put(store: Store, image: ImageId = CRON, version: str = "1") -> Built:
         manifest_size=len(manifest),
         config=Digest.of(config),
         units=(),
-        trees=(),
+        trees={},
         layers=(
             Layer(
                 diff_id=Digest.of(b"tar"),
                 digest=Digest.of(blob),
                 size=len(blob),
                 apparent=10_240,
+                disk=8_192,
                 media_type=GZIP_LAYER_TYPE,
             ),
         ),
@@ -101,12 +103,12 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
 def test_a_store_half_made_is_made_whole(tmp_path: Path) -> None:
     (tmp_path / "format.new").write_text("")
     Store.open(tmp_path)
-    assert (tmp_path / "format").read_text() == "1\n"
+    assert (tmp_path / "format").read_text() == "2\n"
 
 
 def test_a_store_of_another_format_is_told_with_a_remedy(store: Store) -> None:
-    (store.root / "format").write_text("2\n")
-    with pytest.raises(StoreError, match="format '2'") as caught:
+    (store.root / "format").write_text("1\n")
+    with pytest.raises(StoreError, match="format '1'") as caught:
         Store.open(store.root)
     assert "--store" in caught.value.faults[0].remedy
 

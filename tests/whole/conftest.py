@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import SMALL, Workshop, reseal
+from tests.whole.engines import Engine, docker, podman
 
 from lamina.store.store import Store
 
@@ -90,3 +91,16 @@ def fleet(copied: Workshop, built: Workshop, tmp_path: Path) -> Fleet:
     shutil.copy(built.lock, copied.lock)
     Fleet(workshop=copied, catalog=tmp_path / "none").build(*SMALL)
     return Fleet(workshop=copied, catalog=tmp_path / "mine")
+
+
+@pytest.fixture(params=["podman", "docker"], scope="module")
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """Each container engine in turn."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "podman":
+        yield podman(folder)
+    else:
+        with docker(folder) as engine:
+            yield engine

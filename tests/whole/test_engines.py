@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.conftest import Workshop
 from tests.whole.conftest import Fleet, manifests
-from tests.whole.engines import Engine, docker, podman, run
+from tests.whole.engines import Engine, run
 from tests.whole.trees import Tree, difference, tree_in, tree_of
 
 pytestmark = pytest.mark.real
@@ -49,18 +48,6 @@ images:
       - rm /usr/bin/crontab; mkdir /usr/bin/crontab; touch /usr/bin/crontab/within
       - echo more >> /etc/crontab; chmod 0600 /etc/fstab || touch /etc/fstab
 """
-
-
-@pytest.fixture(params=["podman", "docker"], scope="module")
-def engine(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engine]:
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "podman":
-        yield podman(folder)
-    else:
-        with docker(folder) as engine:
-            yield engine
 
 
 def exported(fleet: Fleet, engine: Engine, image: str) -> str:

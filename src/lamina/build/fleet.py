@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from threading import Event as Flag
 from threading import Lock
 
 from lamina.build.damage import changed_delta
 from lamina.build.image import Job, build_image, stack_of
+from lamina.build.logbook import Logbook
+from lamina.build.making import unpackings
 from lamina.build.proof import prove, tests_digest
 from lamina.build.schedule import estimate, ready, remaining
 from lamina.build.units import Units
 from lamina.engine.sandbox import Stopped
 from lamina.engine.stack import EMPTY, Stack
-from lamina.errors import BuildError, Fault, ImageTestError, LaminaError, NetworkError
+from lamina.engine.unit import Unpacking
+from lamina.errors import (
+    BuildError,
+    Fault,
+    ImageTestError,
+    LaminaError,
+    NetworkError,
+    StoreError,
+)
 from lamina.model.built import Built, Inputs
 from lamina.model.catalog import Catalog
 from lamina.model.digest import Digest
@@ -71,7 +81,7 @@ def build_fleet(
     """Build, test and tag the images of `order`; return what came of each.
 
     An interrupt ends every sandbox at once; what was finished stays, and the images that were
-    not are reported as interrupted.
+    not are reported as interrupted. The store keeps how the run went.
     """
     with store.in_use():
         return _Fleet(order, store, units, tag=tag, listener=listener).run()
@@ -94,6 +104,7 @@ class _Fleet:
         self._mounted = frozenset(with_ancestors(order.catalog, tuple(order.pending)))
         self._stop = Flag()
         self._mutex = Lock()
+        self._logbook = Logbook(order.jobs)
         self._built: dict[ImageId, Built] = {}
         self._stacks: dict[ImageId, Stack] = {}
         self._done: dict[ImageId, ImageDone] = {}
@@ -104,19 +115,20 @@ class _Fleet:
         seconds = {image: self._expected(image) for image in parents}
         chains = remaining(parents, seconds)
         waiting = list(parents)
-        running: dict[Future[None], ImageId] = {}
+        idle = list(range(self._order.jobs))
+        running: dict[Future[None], int] = {}
         with ThreadPoolExecutor(self._order.jobs) as workers:
             try:
                 self._supply(sorted(parents, key=lambda image: -chains[image]))
                 while waiting or running:
                     self._block(waiting)
-                    free = self._order.jobs - len(running)
-                    for image in ready(parents, waiting, self._built, chains)[:free]:
+                    for image in ready(parents, waiting, self._built, chains)[: len(idle)]:
                         waiting.remove(image)
-                        running[workers.submit(self._image, image, seconds[image])] = image
+                        worker = heappop(idle)
+                        running[workers.submit(self._image, image, worker, seconds[image])] = worker
                     finished, _ = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED)
                     for future in finished:
-                        del running[future]
+                        heappush(idle, running.pop(future))
                         future.result()
             except KeyboardInterrupt:
                 self._stop.set()
@@ -126,6 +138,7 @@ class _Fleet:
         for image in parents:
             if image not in self._done:
                 self._finish(image, "interrupted", 0.0)
+        self._keep_record()
         outcomes = {image: self._done[image] for image in self._order.images}
         return RunResult(outcomes=outcomes, built=self._built)
 
@@ -135,9 +148,14 @@ class _Fleet:
 
     def _supply(self, images: Sequence[ImageId]) -> None:
         """Have the units of the pending images and of all that they stand on, in this order."""
-        lock = self._order.lock
         mounted = [image for image in images if image in self._mounted]
-        self._units.supply(ref for image in mounted for ref in lock.units_of(self._locked[image]))
+        self._units.supply(each for image in mounted for each in self._wanted(image))
+
+    def _wanted(self, image: ImageId) -> tuple[Unpacking, ...]:
+        """Return the units that the image installs."""
+        lock = self._order.lock
+        line = lock.line_of(self._locked[image])
+        return unpackings([lock.units_of(locked) for locked in line])[-1]
 
     def _block(self, waiting: list[ImageId]) -> None:
         """Give up the images whose parent failed."""
@@ -148,9 +166,9 @@ class _Fleet:
                 waiting.remove(image)
                 self._finish(image, "blocked", 0.0, message=f"by {parent}")
 
-    def _image(self, image: ImageId, expected: float) -> None:
+    def _image(self, image: ImageId, worker: int, expected: float) -> None:
         """Do all that one image needs; every outcome is recorded, none is raised."""
-        began = time.monotonic()
+        self._logbook.begin(image, self._images[image].parent, worker=worker)
         path = self._store.log_path(self._order.lock.distro, image)
         outcome: Outcome = "built"
         message = ""
@@ -165,10 +183,10 @@ class _Fleet:
             outcome, message = "not fetched", str(error)
         except (LaminaError, OSError) as error:
             outcome, message = "failed", str(error)
-        seconds = time.monotonic() - began
+        turn = self._logbook.end(image, outcome)
         # Of an image that was not begun there is no log, or an old one.
         log = "" if outcome == "not fetched" else str(path)
-        self._finish(image, outcome, seconds, message=message, log=log)
+        self._finish(image, outcome, turn.seconds, message=message, log=log)
 
     def _make(self, image: Image) -> Outcome:
         parent = self._built[image.parent] if image.parent else None
@@ -212,13 +230,14 @@ class _Fleet:
             image=image,
             locked=locked,
             units={ref.key: ref for ref in refs},
-            facts=self._units.facts(refs, self._stop),
+            facts=self._units.facts(self._wanted(image.id), self._stop),
             inputs=inputs,
             rules=self._order.catalog.distro.rules,
             distro=self._order.lock.distro,
             architecture=self._order.lock.architecture,
             parent=parent,
             stack=self._stack(image.parent),
+            groups=self._order.lock.groups_of(locked),
         )
         with self._store.work_folder() as work:
             return build_image(
@@ -243,12 +262,23 @@ class _Fleet:
     def _built_stack(self, image: ImageId, built: Built) -> Stack:
         if image not in self._stacks:
             parent = self._stack(self._images[image].parent)
-            facts = self._units.facts(built.units, self._stop)
+            facts = self._units.facts(self._wanted(image), self._stop)
             self._stacks[image] = stack_of(built, parent, facts, self._store)
         return self._stacks[image]
 
     def _steps(self, image: ImageId) -> Callable[[str], None]:
-        return lambda step: self._listen(ImageStep(image=image, step=step))
+        def on_step(step: str) -> None:
+            self._logbook.step(image, step)
+            self._listen(ImageStep(image=image, step=step))
+
+        return on_step
+
+    def _keep_record(self) -> None:
+        try:
+            self._store.history.keep(self._order.lock.distro, self._logbook.close())
+        except StoreError as error:
+            # The images are there, which is what was asked for.
+            self._listen(Note(message=f"how the build went is not recorded: {error}"))
 
     def _finish(
         self, image: ImageId, outcome: Outcome, seconds: float, *, message: str = "", log: str = ""

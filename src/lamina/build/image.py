@@ -6,13 +6,15 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+from lamina.backends.deb.bytecode import PY3COMPILE, finder
 from lamina.backends.deb.install import (
     PACKAGES,
+    PROGRAMS,
     UNITS,
     Packages,
     account_calls,
@@ -33,14 +35,15 @@ from lamina.engine.stack import (
 )
 from lamina.engine.unit import TREE, UnitFacts
 from lamina.errors import BuildError
-from lamina.model.built import Built, Inputs, Layer
+from lamina.model.built import ENGINE, Built, Inputs, Layer
 from lamina.model.catalog import PathRule
+from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import Image
 from lamina.model.lock import LockedImage, UnitRef
 from lamina.oci.entry import Entry
 from lamina.oci.image import make_config, make_manifest
-from lamina.oci.layer import write_layer
-from lamina.oci.tree import merge_trees, scan_tree, scan_upper
+from lamina.oci.layer import CODEC, write_layer, write_unit_layer
+from lamina.oci.tree import scan_tree, scan_upper
 from lamina.store.store import Store
 
 Step = Callable[[str], None]
@@ -60,6 +63,7 @@ class Job:
     architecture: str
     parent: Built | None
     stack: Stack  # the parent's
+    groups: tuple[tuple[str, ...], ...]  # its units by key, as they share layers; bottom first
 
     @property
     def epoch(self) -> int:
@@ -116,7 +120,7 @@ def build_image(
         manifest_size=len(manifest),
         config=config_digest,
         units=tuple(job.units[key] for key in job.locked.units),
-        trees=tuple(job.units[key].digest for key in installed.trees),
+        trees={key: job.facts[key].digest for key in installed.trees},
         layers=(*inherited, *layers),
         own_layers=len(layers),
         epoch=job.epoch,
@@ -135,11 +139,7 @@ def stack_of(built: Built, parent: Stack, facts: Mapping[str, UnitFacts], store:
         delta=folder,
         changes=scan_upper(folder),
         units=[facts[unit.key] for unit in built.units],
-        trees={
-            store.unit_path(unit.digest) / TREE: facts[unit.key]
-            for unit in built.units
-            if unit.digest in built.trees
-        },
+        trees={store.unit_path(digest) / TREE: facts[key] for key, digest in built.trees.items()},
     )
 
 
@@ -154,7 +154,7 @@ def _install(
         attempt += 1
         folder = work / f"attempt-{attempt}"
         folder.mkdir()
-        trees = tuple(key for key in job.locked.units if key not in real)
+        trees = tuple(key for group in reversed(job.groups) for key in group if key not in real)
         packages.fetch([job.units[key] for key in sorted(real)])
         box = _sandbox(job, store, folder, trees)
         _run(job, box, _calls(job, frozenset(real)), log, stop=stop, on_step=on_step)
@@ -167,13 +167,18 @@ def _install(
 
 
 def _sandbox(job: Job, store: Store, folder: Path, trees: tuple[str, ...]) -> Sandbox:
-    lowers = tuple(store.unit_path(job.units[key].digest) / TREE for key in trees)
+    programs = folder / "programs"
+    programs.mkdir()
+    if program := finder([job.facts[key] for key in trees]):
+        (programs / PY3COMPILE).write_text(program)
+        (programs / PY3COMPILE).chmod(0o755)
     box = Sandbox(
-        lowers=(*lowers, *job.stack.lowers),
+        lowers=(*_trees(job, store, trees), *job.stack.lowers),
         folder=folder,
         binds=(
             Bind(source=store.units, target=UNITS),
             Bind(source=store.downloads, target=PACKAGES),
+            Bind(source=programs, target=PROGRAMS),
             *finish.file_binds(job.image.files),
         ),
     )
@@ -192,7 +197,7 @@ def _calls(job: Job, real: frozenset[str]) -> tuple[Call, ...]:
     return (
         *install_calls(
             job.locked,
-            Packages(units=job.units, facts=job.facts, real=real),
+            Packages(units=job.units, facts=job.facts, real=real, stack=job.stack),
             account_calls(job.image.groups, job.image.users, variables),
             variables,
         ),
@@ -246,9 +251,8 @@ def _diversions(file: Path | None) -> frozenset[Diversion]:
 def _delta(job: Job, store: Store, installed: _Installed) -> tuple[Entry, ...]:
     """Reduce the upper directory to what is new, and return its entries."""
     upper = installed.upper
-    trees = tuple(store.unit_path(job.units[key].digest) / TREE for key in installed.trees)
     changes = scan_upper(upper)
-    below = delta.finder((*trees, *job.stack.lowers))
+    below = delta.finder((*_trees(job, store, installed.trees), *job.stack.lowers))
     unneeded = delta.redundant(changes, below)
     delta.drop(upper, unneeded)
     return delta.clamp_times(upper, [e for e in changes if e.path not in unneeded], job.epoch)
@@ -257,20 +261,34 @@ def _delta(job: Job, store: Store, installed: _Installed) -> tuple[Entry, ...]:
 def _layers(
     job: Job, store: Store, installed: _Installed, changes: tuple[Entry, ...]
 ) -> tuple[Layer, ...]:
-    """Write the image's own layers: one for its units, one for its delta, none if empty."""
-    layers = []
-    if installed.trees:
-        paths = [store.unit_path(job.units[key].digest) / TREE for key in installed.trees]
-        entries = merge_trees([scan_tree(path) for path in paths])
-        layers.append(
-            write_layer(
-                entries,
-                store.layout,
-                # A layer of units depends on nothing but its units.
-                mtime_limit=max(job.facts[key].epoch for key in installed.trees),
-                units=tuple(sorted(installed.trees)),
-            )
-        )
+    """Write the image's own layers: its groups of units, then its delta; none that is empty."""
+    there = set(installed.trees)
+    groups = (tuple(key for key in group if key in there) for group in job.groups)
+    layers = [_unit_layer(job, store, group) for group in groups if group]
     if changes:
         layers.append(write_layer(changes, store.layout, mtime_limit=job.epoch))
     return tuple(layers)
+
+
+def _unit_layer(job: Job, store: Store, group: Sequence[str]) -> Layer:
+    """Return the layer of units, the first one topmost; written unless it was before."""
+    digests = [str(job.facts[key].digest) for key in group]
+    made_of = Digest.of(canonical_json([ENGINE, CODEC, digests]))
+    with store.exclusive(f"layer-{made_of.hex}"):
+        layer = store.layers.find(made_of)
+        if layer is None:
+            layer = write_unit_layer(
+                {
+                    key: scan_tree(tree)
+                    for key, tree in zip(group, _trees(job, store, group), strict=True)
+                },
+                store.layout,
+                # A layer of units depends on nothing but its units.
+                mtime_limit=max(job.facts[key].epoch for key in group),
+            )
+            store.layers.keep(made_of, layer)
+    return layer
+
+
+def _trees(job: Job, store: Store, keys: Iterable[str]) -> tuple[Path, ...]:
+    return tuple(store.unit_path(job.facts[key].digest) / TREE for key in keys)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from threading import Event
 
 from lamina.build.image import stack_of
+from lamina.build.making import unpackings
 from lamina.build.units import Units
 from lamina.engine.stack import EMPTY, Stack
 from lamina.errors import Fault, StoreError
@@ -51,8 +52,9 @@ def lineage(built: Built, find: Find) -> tuple[Built, ...]:
 
 def mountable(line: tuple[Built, ...], store: Store, units: Units, stop: Event) -> Stack:
     """Return the stack of the last image of a lineage, its units checked or made again."""
-    units.supply(ref for built in line for ref in built.units)
+    wanted = unpackings([built.units for built in line])
+    units.supply(each for own in wanted for each in own)
     stack = EMPTY
-    for built in line:
-        stack = stack_of(built, stack, units.facts(built.units, stop), store)
+    for built, own in zip(line, wanted, strict=True):
+        stack = stack_of(built, stack, units.facts(own, stop), store)
     return stack

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
 import signal
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Event, Lock, Thread
 from types import TracebackType
 
-from lamina.backends.deb.unit import make_unit
+from lamina.build.making import batches, find_unit, make_units, unit_lock
 from lamina.engine.sandbox import Stopped
-from lamina.engine.unit import UnitFacts, read_facts
-from lamina.errors import BuildError, Fault, LaminaError, StoreError
+from lamina.engine.unit import UnitFacts, Unpacking
+from lamina.errors import BuildError, Fault, LaminaError
 from lamina.fetch import Download, Failure, fetch_all, fetch_error
 from lamina.mirrors import Mirrors
 from lamina.model.event import Downloaded, Listener, Note, UnitsMade
@@ -43,9 +43,9 @@ class Units:
         self._listener = listener
         self._jobs = jobs
         self._pool: ProcessPoolExecutor | None = None
-        self._making: dict[str, Future[None]] = {}
+        self._making: dict[Unpacking, Future[Mapping[str, UnitFacts | LaminaError]]] = {}
         self._failures: dict[Path, Failure] = {}
-        self._facts: dict[str, UnitFacts] = {}
+        self._facts: dict[Unpacking, UnitFacts] = {}
         self._made = 0
         self._lock = Lock()
 
@@ -63,62 +63,66 @@ class Units:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def supply(self, wanted: Iterable[UnitRef]) -> None:
+    def supply(self, wanted: Iterable[Unpacking]) -> None:
         """Check the units that are there, fetch and begin to make the others, in this order.
 
         A package that cannot be fetched is an error of who asks for its facts.
         """
-        refs = list({ref.key: ref for ref in wanted}.values())
-        missing = [ref for ref in refs if not self._store.unit_is_intact(ref.digest)]
-        self._discard([ref for ref in missing if self._store.unit_path(ref.digest).exists()])
-        self._failures |= {failure.download.path: failure for failure in self._fetch(missing)}
+        asked = list(dict.fromkeys(wanted))
+        for each in asked:
+            if each not in self._facts and (found := find_unit(self._store, each)):
+                self._facts[each] = found
+        missing = [each for each in asked if each not in self._facts]
+        self._discard(missing)
+        refs = list({each.ref.key: each.ref for each in missing}.values())
+        self._failures |= {failure.download.path: failure for failure in self._fetch(refs)}
         present = [
-            ref for ref in missing if self._store.download_path(ref.digest) not in self._failures
+            each
+            for each in missing
+            if self._store.download_path(each.ref.digest) not in self._failures
         ]
-        for ref in present:
-            future = self._workers().submit(_make, self._store, ref)
-            future.add_done_callback(lambda _done: self._count(len(present)))
-            self._making[ref.key] = future
+        for batch in batches(present):
+            future = self._workers().submit(make_units, self._store, batch)
+            future.add_done_callback(partial(self._count, len(batch), len(present)))
+            self._making |= dict.fromkeys(batch, future)
 
     def fetch(self, refs: Collection[UnitRef]) -> None:
         """Have the packages themselves in the store, whole; raises `NetworkError`."""
         if failures := self._fetch(refs):
             raise _fetch_error(failures)
 
-    def facts(self, refs: Iterable[UnitRef], stop: Event) -> Mapping[str, UnitFacts]:
+    def facts(self, wanted: Iterable[Unpacking], stop: Event) -> Mapping[str, UnitFacts]:
         """Wait for units and return their facts by key.
 
         Raises `Stopped` once `stop` is set, `NetworkError` for packages that cannot be fetched,
         `BuildError` for one that cannot be unpacked, `StoreError` when the disk refuses.
         """
-        wanted = list(refs)
-        paths = [self._store.download_path(ref.digest) for ref in wanted]
+        asked = list(wanted)
+        paths = [self._store.download_path(each.ref.digest) for each in asked]
         if failures := [self._failures[path] for path in paths if path in self._failures]:
             raise _fetch_error(failures)
-        return {ref.key: self._facts_of(ref, stop) for ref in wanted}
+        return {each.ref.key: self._facts_of(each, stop) for each in asked}
 
-    def _facts_of(self, ref: UnitRef, stop: Event) -> UnitFacts:
-        future = self._making.get(ref.key)
+    def _facts_of(self, wanted: Unpacking, stop: Event) -> UnitFacts:
+        future = self._making.get(wanted)
         while future is not None and not stop.is_set():
             try:
-                future.result(timeout=_POLL)
-                break
+                result = future.result(timeout=_POLL)[wanted.ref.key]
             except NotYet:
                 continue
             except BrokenProcessPool:
                 raise BuildError.one(
                     "a process that unpacks packages was killed",
-                    place=ref.key,
+                    place=wanted.ref.key,
                     remedy="is there enough memory? build again: what is finished stays",
                 ) from None
+            if isinstance(result, LaminaError):
+                raise result
+            self._facts[wanted] = result
+            break
         if stop.is_set():
             raise Stopped
-        if ref.key not in self._facts:
-            try:
-                self._facts[ref.key] = read_facts(self._store.unit_path(ref.digest))
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise _damaged(f"unit {ref.key}", self._store.unit_path(ref.digest)) from error
-        return self._facts[ref.key]
+        return self._facts[wanted]
 
     def _fetch(self, refs: Collection[UnitRef]) -> tuple[Failure, ...]:
         """Have the packages in the store, whole, and return those that could not be had."""
@@ -155,14 +159,21 @@ class Units:
         path.unlink(missing_ok=True)
         return True
 
-    def _discard(self, changed: Collection[UnitRef]) -> None:
+    def _discard(self, missing: Collection[Unpacking]) -> None:
         """Take away units that are not as they were made."""
+        digests = {digest: each.ref for each in missing for digest in each.digests}
+        changed = {
+            digest: ref
+            for digest, ref in digests.items()
+            if self._store.unit_path(digest).exists() and not self._store.unit_is_intact(digest)
+        }
         if changed:
-            self._listener(Note(message=_told("unit", changed, "made")))
-        for ref in changed:
-            with self._store.exclusive(_lock_name(ref)):
-                if not self._store.unit_is_intact(ref.digest):
-                    self._store.discard_unit(ref.digest)
+            refs = {ref.key: ref for ref in changed.values()}
+            self._listener(Note(message=_told("unit", refs.values(), "made")))
+        for digest, ref in changed.items():
+            with self._store.exclusive(unit_lock(ref)):
+                if not self._store.unit_is_intact(digest):
+                    self._store.discard_unit(digest)
 
     def _workers(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -175,9 +186,9 @@ class Units:
             )
         return self._pool
 
-    def _count(self, total: int) -> None:
+    def _count(self, number: int, total: int, _done: object) -> None:
         with self._lock:
-            self._made += 1
+            self._made += number
             self._listener(UnitsMade(done=self._made, total=total))
 
 
@@ -207,28 +218,6 @@ def _follow(process: BaseProcess) -> None:
     os._exit(1)
 
 
-def _make(store: Store, ref: UnitRef) -> None:
-    """Make one unit in the store, unless another process has meanwhile."""
-    package = store.download_path(ref.digest)
-    if not check_download(package, ref.digest, ref.size):
-        raise _damaged(f"package {ref.key}", package)
-    with store.exclusive(_lock_name(ref)), store.work_folder() as work:
-        if store.unit_is_intact(ref.digest):
-            return
-        store.discard_unit(ref.digest)
-        folder = work / "unit"
-        folder.mkdir()
-        try:
-            make_unit(package, folder)
-            store.keep_unit(folder, ref.digest)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lock_name(ref: UnitRef) -> str:
-    return f"unit-{ref.digest.hex}"
-
-
 def _told(noun: str, refs: Collection[UnitRef], healed: str) -> str:
     """Return one message for all units or packages that were found changed."""
     keys = sorted(ref.key for ref in refs)
@@ -245,13 +234,3 @@ def _fetch_error(failures: Collection[Failure]) -> LaminaError:
         return error
     rest = Fault("", f"and {len(failures) - _NAMED} more packages could not be fetched")
     return type(error)(*error.faults, rest)
-
-
-def _damaged(what: str, place: Path) -> StoreError:
-    return StoreError(
-        Fault(
-            str(place),
-            f"{what} was damaged in the store while it was in use",
-            "check the disk, and build again: it will be made or fetched anew",
-        )
-    )

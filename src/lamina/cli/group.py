@@ -29,6 +29,7 @@ COMMANDS = MappingProxyType(
         "run": "Run a command in an image.",
         "export": "Hand images to a folder, an archive or a container engine.",
         "storage": "Report what images weigh and share.",
+        "diff": "Show what changed between two states of an image.",
         "gc": "Delete what no lock and no tag needs.",
         "schema": "Print the JSON Schema of catalogue files.",
         "completion": "Print a shell's completion script.",

@@ -12,6 +12,7 @@ from lamina.cli.options import (
     SELECTION_HELP,
     WRONG,
     json_option,
+    layer_budget_option,
     selection_argument,
     settings_options,
 )
@@ -31,6 +32,9 @@ What is locked already stays as it is: only images that are new or changed in th
 solved. --update takes newer versions, of all images or of the selected ones. The distribution's
 own solver chooses.
 
+The lock also says which packages share a layer, so that the fleet stores each package once as far
+as the number of layers that an image may have allows it. Layers stay from lock to lock.
+
 {SELECTION_HELP}
 """,
     examples={
@@ -48,6 +52,7 @@ own solver chooses.
 @selection_argument
 @click.option("--check", is_flag=True, help="Only say whether the lock fits; needs no network.")
 @click.option("--update", is_flag=True, help="Take newer versions, where there are any.")
+@layer_budget_option
 @json_option
 @settings_options
 def command(
@@ -79,7 +84,7 @@ def command(
 
 def _check(settings: Settings, lock: Lock, *, as_json: bool) -> int:
     if as_json:
-        print_json({"images": len(lock.images), "units": len(lock.units)})
+        print_json(_sums(lock))
     else:
         click.echo(f"{settings.lock}: fits the catalogue, {_counts(lock)}")
     return 0
@@ -88,8 +93,7 @@ def _check(settings: Settings, lock: Lock, *, as_json: bool) -> int:
 def _values(relocked: Relocked) -> dict[str, Any]:
     change = relocked.change
     return {
-        "images": len(relocked.lock.images),
-        "units": len(relocked.lock.units),
+        **_sums(relocked.lock),
         "changed": relocked.written,
         "added": [str(image) for image in change.added] if change else [],
         "removed": [str(image) for image in change.removed] if change else [],
@@ -103,6 +107,24 @@ def _values(relocked: Relocked) -> dict[str, Any]:
             }
             for one in (change.packages if change else ())
         ],
+        "new_layers": [
+            {
+                "layer": one.layer,
+                "packages": list(one.packages),
+                "size": one.size,
+                "images": [str(image) for image in one.images],
+            }
+            for one in (change.layers if change else ())
+        ],
+    }
+
+
+def _sums(lock: Lock) -> dict[str, int]:
+    return {
+        "images": len(lock.images),
+        "units": len(lock.units),
+        "layers": len(lock.layers),
+        "layer_budget": lock.layer_budget,
     }
 
 
@@ -113,4 +135,4 @@ def _told(relocked: Relocked, settings: Settings) -> str:
 
 
 def _counts(lock: Lock) -> str:
-    return f"{len(lock.images)} images, {len(lock.units)} packages"
+    return f"{len(lock.images)} images, {len(lock.units)} packages in {len(lock.layers)} layers"

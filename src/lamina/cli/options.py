@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from lamina import pipeline
 from lamina.errors import LaminaError
+from lamina.model.lock import LAYER_BUDGET, MOST_LAYERS
 from lamina.settings import Flags, Surroundings, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,9 +32,17 @@ def settings_options(function: Callable[..., int]) -> Callable[..., int]:
         lock_file: Path | None,
         distro: str | None,
         jobs: int | None = None,
+        layer_budget: int | None = None,
         **others: Any,
     ) -> int:
-        flags = Flags(catalogs=catalogs, store=store, lock=lock_file, distro=distro, jobs=jobs)
+        flags = Flags(
+            catalogs=catalogs,
+            store=store,
+            lock=lock_file,
+            distro=distro,
+            jobs=jobs,
+            layer_budget=layer_budget,
+        )
         return function(settings=read_settings(flags, _surroundings()), **others)
 
     for option in (
@@ -80,6 +89,16 @@ def jobs_option(function: F) -> F:
         metavar="N",
         type=click.IntRange(min=1),
         help="How many images at a time; as many as there are cores by default.",
+    )(function)
+
+
+def layer_budget_option(function: F) -> F:
+    """Give a command that decides on layers the option that says how many an image may have."""
+    return click.option(
+        "--layer-budget",
+        metavar="N",
+        type=click.IntRange(min=2, max=MOST_LAYERS),
+        help=f"How many layers an image may have; as in the lock, else {LAYER_BUDGET}, by default.",
     )(function)
 
 

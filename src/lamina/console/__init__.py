@@ -3,7 +3,7 @@
 from lamina.console.look import Look, look_of
 from lamina.console.progress import Clock, show_progress, silence
 from lamina.console.tables import Table, print_table
-from lamina.console.texts import size_text, time_text
+from lamina.model.amounts import size_text, time_text
 
 __all__ = [
     "Clock",

@@ -10,7 +10,8 @@ from typing import TextIO
 
 from lamina.console.board import Board, Running, advanced, time_left
 from lamina.console.look import Look
-from lamina.console.texts import log_tail, size_text, time_text
+from lamina.console.texts import log_tail
+from lamina.model.amounts import size_text, time_text
 from lamina.model.event import (
     Doing,
     Event,

@@ -12,7 +12,15 @@ from lamina.model.image import FileCopy, Image
 _FILES = "/tmp/.lamina/files"  # noqa: S108 - a path in the sandbox, whose /tmp is private
 
 # An empty IFS leaves a pattern to the shell's file name expansion alone.
-_REMOVE = "IFS=; for pattern; do rm -rf -- $pattern; done"
+_REMOVE = """
+IFS=
+for pattern; do
+    for path in $pattern; do
+        # A pattern that fits nothing is left as it is, and there is nothing of that name.
+        if [ -e "$path" ] || [ -L "$path" ]; then rm -rf -- "$path"; fi
+    done
+done
+"""
 _EMPTY = """
 IFS=
 for pattern; do

@@ -27,6 +27,8 @@ class Stack:
     files: frozenset[str] = frozenset()  # of units; what is not a directory
     links: frozenset[str] = frozenset()  # symbolic links, of units and deltas
     directories: Mapping[str, Directory]
+    packages: frozenset[str] = frozenset()  # by name
+    interests: frozenset[str] = frozenset()  # triggers that these wait for
     epoch: int = 0
 
 
@@ -63,6 +65,8 @@ def over(
         files=stack.files.union(*(_files(unit) for unit in units)),
         links=frozenset(links),
         directories=_directories(stack, entries, trees.values()),
+        packages=stack.packages.union(unit.name for unit in units),
+        interests=stack.interests.union(*(unit.interests for unit in units)),
         epoch=max([stack.epoch, *(unit.epoch for unit in units)]),
     )
 

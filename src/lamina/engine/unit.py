@@ -1,19 +1,36 @@
 """What is known of a unit in the store, whichever form of package it came from.
 
-A unit's folder holds `tree/` (the package's files, its configuration files taken out), `husk.deb`
-(the same package without the bulk of its files) and `unit.json` (`UnitFacts`).
+A unit's folder holds `tree/` (the package's files, its configuration files taken out, and what the
+package manager's database keeps of it), `husk.deb` (the same package without the bulk of its
+files), `record` (what the database says of it once it is unpacked) and `unit.json` (`UnitFacts`).
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lamina.model.digest import Digest, canonical_json
+from lamina.model.lock import UnitRef
+
 TREE = "tree"
 HUSK = "husk.deb"
+RECORD = "record"
 FACTS = "unit.json"
+
+
+_TUPLES = (
+    "conffiles",
+    "files",
+    "links",
+    "interests",
+    "activates",
+    "notifies",
+    "compiles",
+    "compiled",
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,10 +44,42 @@ class Directory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """What compiles Python modules, and the units that it runs from."""
+
+    identity: Digest  # of the packages that decide what it compiles to
+    # In the order in which they are unpacked; all that follows from which ones is the identity.
+    units: tuple[UnitRef, ...] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpacking:
+    """A package, and what compiles the Python modules in it, if anything does."""
+
+    ref: UnitRef
+    interpreter: Interpreter | None = None
+
+    @property
+    def compiled(self) -> Digest:
+        """The digest of the unit that has compiled modules; without any it is the package's."""
+        if self.interpreter is None:
+            return self.ref.digest
+        parts = [str(self.ref.digest), str(self.interpreter.identity)]
+        return Digest.of(canonical_json(parts))
+
+    @property
+    def digests(self) -> tuple[Digest, ...]:
+        """The digests of the units that may be what is wanted, the likeliest first."""
+        return tuple(dict.fromkeys((self.compiled, self.ref.digest)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitFacts:
     """What must be known of a unit to install and to layer it."""
 
+    digest: Digest  # of the package, and of what compiled its Python modules
     name: str
+    instance: str  # as the package manager's database names it: `libc6:amd64`
     version: str
     architecture: str
     epoch: int  # seconds since 1970: the newest time in the package
@@ -39,19 +88,27 @@ class UnitFacts:
     files: tuple[str, ...]  # what the tree holds, directories aside; relative, sorted
     directories: tuple[Directory, ...]  # sorted by path
     links: tuple[str, ...]  # those of `files` that are symbolic links
+    interests: tuple[str, ...] = ()  # triggers that the package waits for
+    activates: tuple[str, ...] = ()  # triggers that its unpacking activates, and that it awaits
+    notifies: tuple[str, ...] = ()  # triggers that it activates and does not await
+    compiles: tuple[str, ...] = ()  # arguments of its calls of py3compile(1), if all are foreseen
+    compiled: tuple[str, ...] = ()  # the same, once what they make is in the tree
     # Why dpkg must unpack the package itself in every image; empty when the tree can serve.
     real: str = ""
+    # Why dpkg must unpack the husk in every image; empty when its record can be written down.
+    husk: str = ""
 
     def to_json(self) -> str:
         """Return the facts as JSON."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps({**asdict(self), "digest": str(self.digest)}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> UnitFacts:
         """Read what `to_json` wrote; `ValueError`, `KeyError` or `TypeError` for damage."""
         raw: dict[str, Any] = json.loads(text)
-        for name in ("conffiles", "files", "links"):
+        for name in _TUPLES:
             raw[name] = tuple(raw[name])
+        raw["digest"] = Digest.parse(raw["digest"])
         raw["directories"] = tuple(Directory(**directory) for directory in raw["directories"])
         return cls(**raw)
 

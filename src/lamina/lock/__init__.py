@@ -1,12 +1,14 @@
 """The lock room: every choice of a fleet's packages, made once and written down."""
 
 from lamina.lock.assembly import installed_units, make_lock
-from lamina.lock.difference import LockChange, PackageChange, check_lock, compare_locks, needed
+from lamina.lock.comparison import LayerChange, LockChange, PackageChange, compare_locks
+from lamina.lock.difference import check_lock, needed
 from lamina.lock.file import lock_text, read_lock, write_lock
 from lamina.lock.fleet import Source, lock_fleet
 from lamina.lock.request import buildable, catalog_digest, request_digest, used_repositories
 
 __all__ = [
+    "LayerChange",
     "LockChange",
     "PackageChange",
     "Source",

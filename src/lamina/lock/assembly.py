@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from lamina.backends.deb.solver import Solution
 from lamina.errors import Fault, LockError
+from lamina.lock.layers import layering_of
 from lamina.lock.request import buildable, catalog_digest, request_digest
 from lamina.model.catalog import Catalog
 from lamina.model.image import Image, ImageId
-from lamina.model.lock import Index, Lock, LockedImage, UnitRef
+from lamina.model.lock import LAYER_BUDGET, Index, Lock, LockedImage, UnitRef
 
 
 def make_lock(
@@ -18,13 +20,15 @@ def make_lock(
     indices: Collection[Index],
     *,
     previous: Lock | None = None,
+    layer_budget: int | None = None,
 ) -> Lock:
     """Return the lock of all buildable images: as solved, else as they are in `previous`.
 
     `indices` are those that the solutions were made from. The lock names each index that any of
     its choices was made from: as long as an image is kept from `previous`, its indices stay.
-    Raises `LockError` when a file that a kept image uses was rebuilt under the same version, and
-    `KeyError` for an image that is in neither.
+    Without a `layer_budget` that of `previous` stays too, as do its layers as far as they can.
+    Raises `LockError` when a file that a kept image uses was rebuilt under the same version, or
+    an image cannot do with so few layers, and `KeyError` for an image that is in neither.
     """
     known = previous.by_id() if previous else {}
     images = tuple(
@@ -38,13 +42,19 @@ def make_lock(
         [fault for image in kept if previous for fault in _rebuilt(image, previous, units)]
     )
     used = {*indices, *(previous.indices if previous and kept else ())}
+    units = {key: units[key] for key in sorted({key for image in images for key in image.units})}
+    budget = layer_budget or (previous.layer_budget if previous else LAYER_BUDGET)
+    architecture = catalog.distro.architecture
+    layering = layering_of(images, units, native=architecture, budget=budget, previous=previous)
     return Lock(
         distro=catalog.distro.name,
-        architecture=catalog.distro.architecture,
+        architecture=architecture,
         catalog=catalog_digest(catalog),
         indices=tuple(sorted(used)),
-        units={key: units[key] for key in sorted({key for image in images for key in image.units})},
-        images=images,
+        units=units,
+        layers=layering.groups,
+        images=tuple(replace(image, layers=layering.images[image.id]) for image in images),
+        layer_budget=budget,
     )
 
 

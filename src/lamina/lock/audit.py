@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lamina.lock.entry import FileEntry, ImageEntry, UnitEntry
+from lamina.lock.layer_audit import layer_findings
 from lamina.lock.position import Finding
 from lamina.model.digest import Digest
 from lamina.model.spelling import did_you_mean
@@ -26,7 +27,14 @@ Keys = tuple[int | str, ...]
 
 def findings_in(file: FileEntry) -> list[Finding]:
     """Return every fault of the content."""
-    return [*_in_indices(file), *_in_units(file), *_in_parents(file.images), *_in_images(file)]
+    return [
+        *_in_indices(file),
+        *_in_units(file),
+        *_repeated("layers", [entry.id for entry in file.layers]),
+        *layer_findings(file),
+        *_in_parents(file.images),
+        *_in_images(file),
+    ]
 
 
 def _in_indices(file: FileEntry) -> Iterator[Finding]:

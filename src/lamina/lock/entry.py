@@ -81,6 +81,16 @@ class CallEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerEntry:
+    """A layer that images share: a group of packages."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: str
+    packages: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageEntry:
     """An image."""
 
@@ -92,6 +102,13 @@ class ImageEntry:
     packages: list[str]
     bootstrap: list[str] = field(default_factory=list)
     calls: list[CallEntry]
+    layers: list[str]
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The keys of the units that the image unpacks."""
+        unpacked = (key for call in self.calls if call.action == "unpack" for key in call.units)
+        return (*self.bootstrap, *unpacked)
 
     def image(self) -> LockedImage:
         """Return the value."""
@@ -102,6 +119,7 @@ class ImageEntry:
             packages=tuple(self.packages),
             bootstrap=tuple(self.bootstrap),
             calls=tuple(DpkgCall(action=c.action, units=tuple(c.units)) for c in self.calls),
+            layers=tuple(self.layers),
         )
 
 
@@ -115,8 +133,10 @@ class FileEntry:
     distro: str
     architecture: str
     catalog: str
+    layer_budget: int
     indices: list[IndexEntry]
     units: list[UnitEntry]
+    layers: list[LayerEntry]
     images: list[ImageEntry]
 
     def lock(self) -> Lock:
@@ -128,7 +148,9 @@ class FileEntry:
             catalog=Digest.parse(self.catalog),
             indices=tuple(entry.index() for entry in self.indices),
             units={unit.key: unit for unit in units},
+            layers={entry.id: tuple(entry.packages) for entry in self.layers},
             images=tuple(entry.image() for entry in self.images),
+            layer_budget=self.layer_budget,
         )
 
 
@@ -144,7 +166,7 @@ def parse_entry(text: str) -> FileEntry | list[Finding]:
     given = document.get("format") if isinstance(document, dict) else FORMAT
     if given != FORMAT:
         message = f"format {given} is not the format {FORMAT} that this lamina reads"
-        remedy = "use the lamina that wrote it, or run lamina lock to make it anew"
+        remedy = "delete the file and run lamina lock, which chooses every version anew"
         return [Finding(keys=("format",), message=message, remedy=remedy)]
     try:
         return _FILE.validate_json(text)
@@ -159,6 +181,7 @@ def entry_of(lock: Lock) -> dict[str, Any]:
         "distro": lock.distro,
         "architecture": lock.architecture,
         "catalog": str(lock.catalog),
+        "layer_budget": lock.layer_budget,
         "indices": [
             {
                 "repository": index.repository,
@@ -180,6 +203,8 @@ def entry_of(lock: Lock) -> dict[str, Any]:
             }
             for _, unit in sorted(lock.units.items())
         ],
+        # Their order is that of the layers: bottom first.
+        "layers": [{"id": id_, "packages": list(names)} for id_, names in lock.layers.items()],
         "images": [_image_entry(image) for image in lock.images],
     }
 
@@ -192,6 +217,7 @@ def _image_entry(image: LockedImage) -> dict[str, Any]:
         "packages": sorted(image.packages),
         **({"bootstrap": list(image.bootstrap)} if image.bootstrap else {}),
         "calls": [{"action": call.action, "units": list(call.units)} for call in image.calls],
+        "layers": list(image.layers),
     }
 
 
@@ -216,6 +242,7 @@ def _known_keys(keys: tuple[int | str, ...]) -> tuple[str, ...]:
         "": FileEntry,
         "indices": IndexEntry,
         "units": UnitEntry,
+        "layers": LayerEntry,
         "images": ImageEntry,
         "calls": CallEntry,
     }

@@ -1,4 +1,4 @@
-"""The lock file: JSON with one line for each unit, so that a change reads well in a diff."""
+"""The lock file: JSON with a line for each unit and layer, so that changes read well in a diff."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lamina.lock.entry import FileEntry, entry_of, parse_entry
 from lamina.lock.position import line_of, marked
 from lamina.model.lock import Lock
 
-_AGAIN = "run lamina lock to make it anew"
+_AGAIN = "restore the file, or delete it and run lamina lock to make it anew"
 
 
 def read_lock(path: Path) -> Lock:
@@ -71,9 +71,9 @@ def lock_text(lock: Lock) -> str:
     entry = entry_of(lock)
     lines = [
         f" {_json(name)}: {_json(entry[name])}"
-        for name in ("format", "distro", "architecture", "catalog")
+        for name in ("format", "distro", "architecture", "catalog", "layer_budget")
     ]
-    lines += [_list(name, map(_json, entry[name])) for name in ("indices", "units")]
+    lines += [_list(name, map(_json, entry[name])) for name in ("indices", "units", "layers")]
     # An image is long: a line for each of its units, too.
     lines.append(_list("images", (json.dumps(image, indent=1) for image in entry["images"])))
     return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -37,14 +37,16 @@ def lock_fleet(
     update: Collection[ImageId],
     source: Source,
     progress: Progress,
+    layer_budget: int | None = None,
 ) -> Lock:
     """Return a lock for the catalogue in which every choice of `previous` stays that can.
 
     Solved are images that `previous` does not have or has for another request, those in `update`
     if an index has changed since, and whatever stands below one whose packages have changed.
-    When nothing is to be solved no index is looked at. Raises `CatalogError` with the faults of
-    every image that cannot be solved, `LockError` when `previous` is for another distribution,
-    `NetworkError` when an index cannot be had.
+    When nothing is to be solved no index is looked at. Without a `layer_budget` that of `previous`
+    stays. Raises `CatalogError` with the faults of
+    every image that cannot be solved, `LockError` when `previous` is for another distribution or an
+    image cannot do with so few layers, `NetworkError` when an index cannot be had.
     """
     distro = catalog.distro
     if previous and (previous.distro, previous.architecture) != (distro.name, distro.architecture):
@@ -54,7 +56,7 @@ def lock_fleet(
             remedy="give another file with --lock",
         )
     if not needed(catalog, previous, update):
-        return make_lock(catalog, {}, (), previous=previous)
+        return make_lock(catalog, {}, (), previous=previous, layer_budget=layer_budget)
     repositories = used_repositories(catalog)
     mirrors = find_mirrors([repository.name for repository in repositories], source.mirrors)
     progress("preparing the solver's root")
@@ -73,7 +75,7 @@ def lock_fleet(
                 return solver.solve(question)
 
             solved = solve_images(catalog, previous, certain, ask)
-    return make_lock(catalog, solved, indices, previous=previous)
+    return make_lock(catalog, solved, indices, previous=previous, layer_budget=layer_budget)
 
 
 def _was_used(

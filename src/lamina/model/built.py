@@ -9,7 +9,16 @@ from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId
 from lamina.model.lock import UnitRef
 
-ENGINE = 1  # raised whenever the engine makes other content of the same inputs
+ENGINE = 2  # raised whenever the engine makes other content of the same inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one unit takes of a layer, as it would of any other: its entries without directories."""
+
+    unit: str  # its key
+    size: int  # compressed bytes
+    apparent: int  # bytes of tar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +29,14 @@ class Layer:
     digest: Digest  # of the blob
     size: int  # bytes of the blob
     apparent: int  # bytes of the uncompressed tar
+    disk: int  # bytes that its files take on a file system with blocks of 4 KiB
     media_type: str
-    units: tuple[str, ...] = ()  # unit keys; empty for a delta
+    parts: tuple[Part, ...] = ()  # one for each unit, bottom first; none in a delta
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The keys of the units that it holds; empty for a delta."""
+        return tuple(part.unit for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +50,7 @@ class Inputs:
     codec: str  # what compresses the layers, with its level and version
     parent: Digest | None  # the parent's manifest
     calls: Digest  # the order in which dpkg is called
+    layers: Digest  # which of its packages share layers
     units: Mapping[str, str]  # package name to `version sha256:...`
     files: Mapping[str, str]  # path in the image to digest, mode and owner
     entry: Digest  # users, steps, removals, path rules, runtime configuration
@@ -48,6 +64,7 @@ class Inputs:
                     "codec": self.codec,
                     "parent": str(self.parent) if self.parent else None,
                     "calls": str(self.calls),
+                    "layers": str(self.layers),
                     "units": dict(self.units),
                     "files": dict(self.files),
                     "entry": str(self.entry),
@@ -68,7 +85,7 @@ class Built:
     manifest_size: int
     config: Digest
     units: tuple[UnitRef, ...]  # its own, in the order in which they were unpacked
-    trees: tuple[Digest, ...]  # those of its units that are lower directories, topmost first
+    trees: Mapping[str, Digest]  # of its units that are lower directories, by key, topmost first
     layers: tuple[Layer, ...]  # the parent's first
     own_layers: int  # how many of the last layers are its own
     epoch: int  # seconds since 1970: the newest time among its inputs

@@ -9,7 +9,18 @@ from typing import Literal
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId
 
-FORMAT = 1
+FORMAT = 2
+
+LAYER_BUDGET = 60  # unless a setting says otherwise
+MOST_LAYERS = 125  # container engines mount 127 layers at most, two of which are their own
+
+
+def dpkg_name(name: str, architecture: str, *, native: str) -> str:
+    """Return a package's name as dpkg prints it: with its architecture if it is a foreign one.
+
+    Two architectures of one package may lie in one image; `native` is the image's own.
+    """
+    return name if architecture in (native, "all") else f"{name}:{architecture}"
 
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)
@@ -64,6 +75,7 @@ class LockedImage:
     packages: tuple[str, ...] = ()  # that the catalogue asked for, by name
     bootstrap: tuple[str, ...] = ()
     calls: tuple[DpkgCall, ...] = ()
+    layers: tuple[str, ...] = ()  # keys of `Lock.layers`, bottom first
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -81,7 +93,9 @@ class Lock:
     catalog: Digest  # of all requests: what the lock was made from
     indices: tuple[Index, ...]
     units: Mapping[str, UnitRef]
+    layers: Mapping[str, tuple[str, ...]]  # package names, sorted; layers bottom first
     images: tuple[LockedImage, ...]
+    layer_budget: int = LAYER_BUDGET  # layers of one image: its ancestors', and all deltas
 
     def by_id(self) -> Mapping[ImageId, LockedImage]:
         """Return the locked images by their ids."""
@@ -90,3 +104,20 @@ class Lock:
     def units_of(self, image: LockedImage) -> tuple[UnitRef, ...]:
         """Return the image's own units in the order in which they are unpacked."""
         return tuple(self.units[key] for key in image.units)
+
+    def groups_of(self, image: LockedImage) -> tuple[tuple[str, ...], ...]:
+        """Return the image's own units by key, as they share layers, bottom first."""
+        keys = {self.name_of(unit): unit.key for unit in self.units_of(image)}
+        return tuple(tuple(keys[name] for name in self.layers[id_]) for id_ in image.layers)
+
+    def line_of(self, image: LockedImage) -> tuple[LockedImage, ...]:
+        """Return the image's ancestors and itself, the oldest first."""
+        images = self.by_id()
+        line = [image]
+        while (parent := line[0].parent) is not None:
+            line.insert(0, images[parent])
+        return tuple(line)
+
+    def name_of(self, unit: UnitRef) -> str:
+        """Return the unit's name in `layers`: as dpkg prints it."""
+        return dpkg_name(unit.name, unit.architecture, native=self.architecture)

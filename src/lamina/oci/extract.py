@@ -34,7 +34,7 @@ def extract_layer(blob: BinaryIO, into: Path, *, limits: Limits = Limits()) -> N
     full or something is not permitted; what has been unpacked until then is left.
     """
     stream = igzip.IGzipFile(fileobj=blob)  # type: ignore[no-untyped-call]
-    with disk_faults(into, "folder"), RootedFolder(into) as root, _damage_told():
+    with disk_faults(into, "folder"), RootedFolder(into) as root, damage_told():
         unpacking = _Unpacking(root)
         for entry, content in read_entries(stream, limits):
             with _detours_told(entry):
@@ -219,7 +219,7 @@ def _remove(folder: int, name: str) -> None:
 
 
 @contextmanager
-def _damage_told() -> Iterator[None]:
+def damage_told() -> Iterator[None]:
     """Turn errors of decompression into the refusal of the layer."""
     try:
         yield

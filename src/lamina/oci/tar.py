@@ -16,7 +16,10 @@ from lamina.errors import StoreError
 from lamina.oci.entry import WHITEOUT_PREFIX, Entry, EntryKind, layer_order, layer_path
 
 BLOCK = 512
-CHUNK = 1 << 18  # bytes in every piece of a stream but the last
+CHUNK = 1 << 18  # bytes in every piece of entries but the last
+END = bytes(2 * BLOCK)
+"""What stands at the end of a tar stream, after all entries."""
+
 XATTR_PREFIX = "SCHILY.xattr."
 
 TYPE_FLAGS = {
@@ -39,11 +42,12 @@ _MAX_NUMBER = 0o77777777777
 
 
 def tar_chunks(entries: Iterable[Entry], *, mtime_limit: int) -> Iterator[bytearray]:
-    """Yield the tar stream of `entries` in pieces of `CHUNK` bytes, the last one shorter.
+    """Yield `entries` as a tar stream holds them, in pieces of `CHUNK` bytes, the last one shorter.
 
-    Entries are sorted, parents before children; times are clamped to `mtime_limit`. Raises
-    `StoreError` for two entries at one path, a file that is not what its entry says, and a file
-    whose name would be read as a whiteout.
+    Several such runs of entries and then `END` are a tar stream. The entries of a run are sorted,
+    parents before children; times are clamped to `mtime_limit`. Raises `StoreError` for two
+    entries at one path, a file that is not what its entry says, and a file whose name would be
+    read as a whiteout.
     """
     waiting = bytearray()
     previous = b""
@@ -63,10 +67,8 @@ def tar_chunks(entries: Iterable[Entry], *, mtime_limit: int) -> Iterator[bytear
         while len(waiting) >= CHUNK:
             yield waiting[:CHUNK]
             del waiting[:CHUNK]
-    waiting += bytes(2 * BLOCK)
-    while waiting:
-        yield waiting[:CHUNK]
-        del waiting[:CHUNK]
+    if waiting:
+        yield waiting
 
 
 def _content(entry: Entry) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ hands on what comes of it.
 
 from lamina.build.fleet import RunResult
 from lamina.pipeline.builds import build
+from lamina.pipeline.diff import diff
 from lamina.pipeline.fleet import (
     choose,
     collect_garbage,
@@ -13,9 +14,9 @@ from lamina.pipeline.fleet import (
     garbage,
     load,
     plan,
-    storage,
 )
 from lamina.pipeline.relock import Relocked, lock, locked
+from lamina.pipeline.storage import storage, storage_page, storage_update
 from lamina.pipeline.uses import export, run, test
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "choose",
     "collect_garbage",
     "current",
+    "diff",
     "export",
     "garbage",
     "load",
@@ -33,5 +35,7 @@ __all__ = [
     "plan",
     "run",
     "storage",
+    "storage_page",
+    "storage_update",
     "test",
 ]

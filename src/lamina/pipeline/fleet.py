@@ -1,14 +1,16 @@
-"""The stages that look: catalogue, selection, plan, storage, what nobody needs."""
+"""The stages that look: catalogue, selection, plan, what nobody needs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lamina.build.making import locked_units
 from lamina.catalog import default_folder, load_catalog
 from lamina.lock import (
     read_lock,
 )
 from lamina.model.catalog import Catalog
+from lamina.model.digest import Digest
 from lamina.model.event import Listener, Note
 from lamina.model.image import ImageId
 from lamina.model.lock import Lock
@@ -16,7 +18,6 @@ from lamina.model.plan import Plan
 from lamina.model.selection import select
 from lamina.plan import make_plan
 from lamina.settings import Settings
-from lamina.storage import StorageReport, make_report
 from lamina.store.gc import Sweep, collect, plan_gc, read_contents
 from lamina.store.records import Current
 from lamina.store.store import Store
@@ -45,22 +46,16 @@ def plan(settings: Settings, catalog: Catalog, lock: Lock, selection: Sequence[I
     return make_plan(catalog, lock, current(settings).images, selection)
 
 
-def storage(settings: Settings, selection: Sequence[ImageId]) -> StorageReport:
-    """Return what the selected images weigh, as far as the store has them."""
-    images = current(settings).images
-    return make_report([images[image] for image in selection if image in images])
-
-
 def garbage(settings: Settings) -> Sweep:
     """Return what of the store neither a tag nor the lock needs."""
-    return plan_gc(read_contents(Store.open(settings.store)), _locks(settings))
+    return plan_gc(read_contents(Store.open(settings.store)), _locked(settings))
 
 
 def collect_garbage(settings: Settings, *, listener: Listener) -> Sweep:
     """Delete that, once no other process uses the store; return what it was."""
     waits = Note(message="waiting for other processes that use the store")
-    return collect(Store.open(settings.store), _locks(settings), on_wait=lambda: listener(waits))
+    return collect(Store.open(settings.store), _locked(settings), on_wait=lambda: listener(waits))
 
 
-def _locks(settings: Settings) -> tuple[Lock, ...]:
-    return (read_lock(settings.lock),) if settings.lock.exists() else ()
+def _locked(settings: Settings) -> frozenset[Digest]:
+    return locked_units(read_lock(settings.lock)) if settings.lock.exists() else frozenset()

@@ -45,6 +45,7 @@ def lock(
         update=update,
         source=Source(store=Store.open(settings.store).root, mirrors=settings.mirrors),
         progress=lambda message: listener(Doing(message=message)),
+        layer_budget=settings.layer_budget,
     )
     if after != before:
         write_lock(after, settings.lock)
@@ -55,7 +56,7 @@ def lock(
 def locked(settings: Settings, catalog: Catalog) -> Lock:
     """Return the lock; raise `LockError` when there is none, or it does not fit the catalogue."""
     found = read_lock(settings.lock)
-    differences = check_lock(catalog, found)
+    differences = check_lock(catalog, found, layer_budget=settings.layer_budget)
     if not differences:
         return found
     told = list(differences[:_DIFFERENCES])

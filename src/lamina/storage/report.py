@@ -1,126 +1,137 @@
-"""How much each image weighs, alone and shared, and how near the fleet is to the least possible."""
+"""What a fleet weighs: the values of the storage report."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lamina.model.built import Built, Layer
 from lamina.model.digest import Digest
-from lamina.model.image import ImageId
+from lamina.model.image import ImageId, Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Bytes as they lie in a running node's layers, and as they lie in a registry."""
+    """Bytes of tar, of compressed blobs, and on a node's file system of 4 KiB blocks.
+
+    `disk` is known of layers that exist, and `None` where a unit's part of one counts.
+    """
 
     uncompressed: int
     compressed: int
+    disk: int | None = None
 
     def __add__(self, other: Size) -> Size:
         """Add each to its like."""
+        known = self.disk is not None and other.disk is not None
         return Size(
             uncompressed=self.uncompressed + other.uncompressed,
             compressed=self.compressed + other.compressed,
+            disk=(self.disk or 0) + (other.disk or 0) if known else None,
         )
+
+
+NOTHING = Size(uncompressed=0, compressed=0, disk=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageStorage:
     """What one image weighs."""
 
-    image: ImageId
+    id: ImageId
+    family: str
+    parent: ImageId | None
     layers: int
     apparent: Size  # all its layers
     exclusive: Size  # the layers that no other image has: what its removal would free
     shared: Size  # the other ones
-    amortised: Size  # each layer divided by the number of images that have it
+    amortised: Size  # its part of every layer, divided among the images that have it
+    own: Size  # the units that it installs over its parent
+    delta: Size  # what its own build changed
+    seconds: float  # how long its build took
+
+    @property
+    def kind(self) -> Kind:
+        """Infrastructure or a part of OpenStack: only the latter has a type."""
+        return Kind.OPENSTACK if self.id.type else Kind.INFRA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerStorage:
+    """What one layer weighs, and what it holds: packages, or a delta."""
+
+    digest: Digest  # of the blob
+    size: Size
+    images: int  # that have it
+    packages: tuple[str, ...]  # names, sorted; none in a delta
+    delta_of: tuple[ImageId, ...]  # whose own delta it is: one image, or several with equal ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageStorage:
+    """What one package at one version weighs, stored once."""
+
+    name: str
+    version: str
+    size: Size
+    images: int  # that have it
+    stored: int  # in how many layers it lies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """What the same content would weigh, arranged in other layers."""
+
+    name: str  # for scripts: `squashed`
+    title: str  # for people
+    size: Size
+    ratio: float  # uncompressed, to the lower bound
+    compressed_ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStorage:
+    """What a node holds that has pulled every image.
+
+    Its storage keeps a layer once for each chain of layers that ends with it, by the chain id of
+    the OCI image specification (config.md), and not once for each blob.
+    """
+
+    uncompressed: int
+    disk: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageReport:
-    """What the fleet weighs; images by name."""
+    """What the fleet weighs; images by name, layers and packages largest first."""
 
     images: tuple[ImageStorage, ...]
-    layers: int  # different ones
+    layers: tuple[LayerStorage, ...]
+    packages: tuple[PackageStorage, ...]
     apparent: Size  # the sum over the images
     unique: Size  # every layer once
+    shared: Size  # every layer once that several images have
     lower_bound: Size  # every unit once, and every delta once
+    registry: int  # bytes of all blobs there: layers, configurations and manifests
+    node: NodeStorage
+    what_if: tuple[WhatIf, ...]  # the lower bound last
+    answer: str  # whether the infra split saves storage, and what squashing would save
 
     @property
     def ratio(self) -> float:
         """Unique bytes over the lower bound, uncompressed: 1.0 is the least possible."""
-        bound = self.lower_bound.uncompressed
-        return self.unique.uncompressed / bound if bound else 1.0
+        return ratio(self.unique.uncompressed, self.lower_bound.uncompressed)
 
     @property
     def compressed_ratio(self) -> float:
         """The same, compressed."""
-        bound = self.lower_bound.compressed
-        return self.unique.compressed / bound if bound else 1.0
+        return ratio(self.unique.compressed, self.lower_bound.compressed)
 
 
-def make_report(images: Sequence[Built]) -> StorageReport:
-    """Return what these images weigh, each alone and all together.
-
-    The size of a unit that shares its layer with others is not known: it is taken as the part
-    of the layer that its package file has among those of the layer, and the smallest such part
-    counts where it lies in several layers. The lower bound is exact, and equal to the unique
-    bytes, when no unit lies in two layers.
-    """
-    holders = Counter(digest for image in images for digest in {one.digest for one in image.layers})
-    layers = {layer.digest: layer for image in images for layer in image.layers}
-    storages = tuple(_image(image, holders) for image in sorted(images, key=lambda one: one.id))
-    return StorageReport(
-        images=storages,
-        layers=len(layers),
-        apparent=_sum([storage.apparent for storage in storages]),
-        unique=_sum([_size(layer) for layer in layers.values()]),
-        lower_bound=_lower_bound(
-            layers.values(),
-            {unit.key: unit.size for image in images for unit in image.units},
-        ),
-    )
+def ratio(size: int, bound: int) -> float:
+    """Return how many times `bound` a size is; 1.0 where there is nothing."""
+    return size / bound if bound else 1.0
 
 
-def _image(image: Built, holders: Mapping[Digest, int]) -> ImageStorage:
-    own = [layer for layer in image.layers if holders[layer.digest] == 1]
-    others = [layer for layer in image.layers if holders[layer.digest] > 1]
-    return ImageStorage(
-        image=image.id,
-        layers=len(image.layers),
-        apparent=_sum([_size(layer) for layer in image.layers]),
-        exclusive=_sum([_size(layer) for layer in own]),
-        shared=_sum([_size(layer) for layer in others]),
-        amortised=Size(
-            uncompressed=round(sum(one.apparent / holders[one.digest] for one in image.layers)),
-            compressed=round(sum(one.size / holders[one.digest] for one in image.layers)),
-        ),
-    )
-
-
-def _lower_bound(layers: Collection[Layer], package_sizes: Mapping[str, int]) -> Size:
-    """Return the bytes of every unit once and every delta once."""
-    deltas = _sum([_size(layer) for layer in layers if not layer.units])
-    uncompressed: dict[str, float] = {}
-    compressed: dict[str, float] = {}
-    for layer in layers:
-        weights = {unit: max(package_sizes.get(unit, 1), 1) for unit in layer.units}
-        whole = sum(weights.values())
-        for unit, weight in weights.items():
-            part = weight / whole
-            uncompressed[unit] = min(uncompressed.get(unit, layer.apparent), layer.apparent * part)
-            compressed[unit] = min(compressed.get(unit, layer.size), layer.size * part)
-    units = Size(
-        uncompressed=round(sum(uncompressed.values())), compressed=round(sum(compressed.values()))
-    )
-    return deltas + units
-
-
-def _size(layer: Layer) -> Size:
-    return Size(uncompressed=layer.apparent, compressed=layer.size)
-
-
-def _sum(sizes: Collection[Size]) -> Size:
-    return sum(sizes, Size(uncompressed=0, compressed=0))
+def total(sizes: Iterable[Size]) -> Size:
+    """Return the sum of sizes."""
+    return sum(sizes, NOTHING)

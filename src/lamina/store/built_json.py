@@ -6,10 +6,11 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from lamina.model.built import Built, Inputs, Layer
+from lamina.model.built import Built, Inputs
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId
 from lamina.model.lock import UnitRef
+from lamina.store.layers import layer_of, plain_layer
 
 _HEAD = b'{"built":'
 _TAIL = b',"digest":"%b","format":1}'
@@ -50,6 +51,7 @@ def _plain(built: Built) -> dict[str, Any]:
             "codec": built.inputs.codec,
             "parent": _text(built.inputs.parent),
             "calls": str(built.inputs.calls),
+            "layers": str(built.inputs.layers),
             "units": dict(built.inputs.units),
             "files": dict(built.inputs.files),
             "entry": str(built.inputs.entry),
@@ -59,18 +61,8 @@ def _plain(built: Built) -> dict[str, Any]:
         "manifest_size": built.manifest_size,
         "config": str(built.config),
         "units": [_unit(unit) for unit in built.units],
-        "trees": [str(tree) for tree in built.trees],
-        "layers": [
-            {
-                "diff_id": str(layer.diff_id),
-                "digest": str(layer.digest),
-                "size": layer.size,
-                "apparent": layer.apparent,
-                "media_type": layer.media_type,
-                "units": list(layer.units),
-            }
-            for layer in built.layers
-        ],
+        "trees": [[unit, str(tree)] for unit, tree in built.trees.items()],
+        "layers": [plain_layer(layer) for layer in built.layers],
         "own_layers": built.own_layers,
         "epoch": built.epoch,
         "seconds": built.seconds,
@@ -102,6 +94,7 @@ def _built(raw: Any) -> Built:
             codec=inputs["codec"],
             parent=_digest(inputs["parent"]),
             calls=_parse(inputs["calls"]),
+            layers=_parse(inputs["layers"]),
             units=inputs["units"],
             files=inputs["files"],
             entry=_parse(inputs["entry"]),
@@ -111,18 +104,8 @@ def _built(raw: Any) -> Built:
         manifest_size=raw["manifest_size"],
         config=_parse(raw["config"]),
         units=tuple(UnitRef(**{**unit, "digest": _parse(unit["digest"])}) for unit in raw["units"]),
-        trees=tuple(_parse(tree) for tree in raw["trees"]),
-        layers=tuple(
-            Layer(
-                diff_id=_parse(layer["diff_id"]),
-                digest=_parse(layer["digest"]),
-                size=layer["size"],
-                apparent=layer["apparent"],
-                media_type=layer["media_type"],
-                units=tuple(layer["units"]),
-            )
-            for layer in raw["layers"]
-        ),
+        trees={unit: _parse(tree) for unit, tree in raw["trees"]},
+        layers=tuple(layer_of(layer) for layer in raw["layers"]),
         own_layers=raw["own_layers"],
         epoch=raw["epoch"],
         seconds=raw["seconds"],

@@ -13,14 +13,13 @@ from typing import Literal, assert_never
 from lamina.errors import StoreError
 from lamina.model.built import Built
 from lamina.model.digest import Digest
-from lamina.model.lock import Lock
 from lamina.oci.layout import Layout
 from lamina.store.store import Store
 
 # In the order of removal: without its record, all else of an image is garbage. Plain files go
 # before folders, for these are first moved aside, which takes room on a full disk.
-Folder = Literal["built", "blobs", "downloads", "deltas", "units"]
-_ORDER: tuple[Folder, ...] = ("built", "blobs", "downloads", "deltas", "units")
+Folder = Literal["built", "layers", "blobs", "downloads", "deltas", "units"]
+_ORDER: tuple[Folder, ...] = ("built", "layers", "blobs", "downloads", "deltas", "units")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +29,7 @@ class Contents:
     tagged: frozenset[Digest]  # manifests
     records: Mapping[Digest, Built | None]  # by key; `None` for one that cannot be read
     references: Mapping[Digest, frozenset[Digest]]  # blobs that tagged manifests name
+    layers: Mapping[Digest, Digest | None]  # what written layers were made of, and their blobs
     sizes: Mapping[Folder, Mapping[Digest, int]]
 
 
@@ -56,11 +56,11 @@ class Sweep:
         return sum(removal.size for removal in self.removals)
 
 
-def plan_gc(contents: Contents, locks: Collection[Lock]) -> Sweep:
-    """Return what neither a tag nor one of `locks` needs.
+def plan_gc(contents: Contents, locked: Collection[Digest]) -> Sweep:
+    """Return what neither a tag nor a lock needs.
 
     A tag needs its image, the images that this was built over, and the units of all of them. A
-    lock needs its units. Nothing is touched.
+    lock needs its packages and units, whose digests are `locked`. Nothing is touched.
     """
     manifests = _with_ancestors(contents)
     images = [built for built in contents.records.values() if built and built.manifest in manifests]
@@ -70,9 +70,11 @@ def plan_gc(contents: Contents, locks: Collection[Lock]) -> Sweep:
     for built in images:
         blobs |= {built.config, *(layer.digest for layer in built.layers)}
     units = {unit.digest for built in images for unit in built.units}
-    units |= {unit.digest for lock in locks for unit in lock.units.values()}
+    units |= {tree for built in images for tree in built.trees.values()}
+    units |= set(locked)
     needed: Mapping[Folder, Collection[Digest]] = {
         "built": {built.key for built in images},
+        "layers": {made_of for made_of, blob in contents.layers.items() if blob in blobs},
         "blobs": blobs,
         "downloads": units,
         "deltas": manifests,
@@ -103,8 +105,10 @@ def read_contents(store: Store) -> Contents:
         tagged=tagged,
         records={key: b if isinstance(b, Built) else None for key, b in records.items()},
         references={manifest: _references(store.layout, manifest) for manifest in tagged},
+        layers={made_of: layer.digest if layer else None for made_of, layer in store.layers.all()},
         sizes={
             "built": {key: _size(store.records.path(key)) for key in records},
+            "layers": _sizes(store.layers.folder),
             "blobs": store.layout.blobs(),
             "downloads": _sizes(store.downloads),
             "deltas": _sizes(store.deltas),
@@ -114,15 +118,15 @@ def read_contents(store: Store) -> Contents:
 
 
 def collect(
-    store: Store, locks: Collection[Lock], *, on_wait: Callable[[], None] | None = None
+    store: Store, locked: Collection[Digest], *, on_wait: Callable[[], None] | None = None
 ) -> Sweep:
-    """Remove what neither a tag nor one of `locks` needs, and return what that was.
+    """Remove what neither a tag nor a lock needs, and return what that was; see `plan_gc`.
 
     Waits until no other process is in a block of `Store.in_use`; `on_wait` is called once if
     there is one.
     """
     with store.alone(on_wait=on_wait):
-        sweep = plan_gc(read_contents(store), locks)
+        sweep = plan_gc(read_contents(store), locked)
         for removal in sweep.removals:
             _remove(store, removal)
     return sweep
@@ -192,6 +196,8 @@ def _remove(store: Store, removal: Removal) -> None:
     match removal.folder:
         case "built":
             store.discard(store.records.path(removal.digest))
+        case "layers":
+            store.discard(store.layers.path(removal.digest))
         case "blobs":
             store.discard(store.layout.blob_path(removal.digest))
         case "downloads":

@@ -24,6 +24,7 @@ from lamina.store.built_json import from_json, to_json
 ANNOTATION = "org.lamina."
 """What the names of lamina's own annotations in the index begin with."""
 
+_PREVIOUS = "previous"
 _HEALS = "it is built again by the next build"
 _SUFFIX = ".json"
 
@@ -107,14 +108,29 @@ class Records:
                 damaged[image] = Fault(str(image), message, _HEALS)
         return Current(images=images, damaged=damaged, index=self.layout.index_fault())
 
+    def previous(self, distro: str, image: ImageId) -> Digest | None:
+        """Return the key of what was current before the present image, with another manifest.
+
+        Raises `StoreError` when the index is damaged.
+        """
+        for descriptor in self.layout.index():
+            if _names(descriptor, distro, image):
+                with suppress(ValueError):  # there is none
+                    return Digest.parse(descriptor.annotations.get(ANNOTATION + _PREVIOUS, ""))
+        return None
+
     def tag(
         self, distro: str, built: Built, names: Sequence[str], annotations: Mapping[str, str]
     ) -> None:
-        """Let `names` and no others mean `built`, and let it be current, in one step."""
-        new = _descriptors(distro, built, names, annotations)
-        taken = {descriptor.annotations[REF_NAME] for descriptor in new}
+        """Let `names` and no others mean `built`, and let it be current, in one step.
+
+        The index keeps which image it takes the place of; see `previous`.
+        """
 
         def changed(before: tuple[Descriptor, ...]) -> tuple[Descriptor, ...]:
+            replaced = _replaced(before, distro, built)
+            new = _descriptors(distro, built, names, {**annotations, _PREVIOUS: replaced})
+            taken = {descriptor.annotations[REF_NAME] for descriptor in new}
             kept = (
                 descriptor
                 for descriptor in before
@@ -166,6 +182,15 @@ def _descriptors(
         )
         for name in sorted(set(names))
     )
+
+
+def _replaced(before: Sequence[Descriptor], distro: str, built: Built) -> str:
+    """Return the key of the image that `built` takes the place of, or took it once; else empty."""
+    for descriptor in before:
+        if _names(descriptor, distro, built.id):
+            same = descriptor.digest == built.manifest
+            return descriptor.annotations.get(ANNOTATION + (_PREVIOUS if same else "key"), "")
+    return ""
 
 
 def _names(descriptor: Descriptor, distro: str, image: ImageId) -> bool:

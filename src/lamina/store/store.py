@@ -19,13 +19,18 @@ from lamina.model.image import ImageId
 from lamina.oci.claims import claimed_folder, locked, locked_name, sweep
 from lamina.oci.disk import disk_faults, full_disk
 from lamina.oci.layout import Layout
+from lamina.store.history import History
 from lamina.store.integrity import SealedFolder
+from lamina.store.layers import Layers
 from lamina.store.records import Current, Records
 
-FORMAT = "1"
+FORMAT = "2"
 _MARKER = "format"
 _NEW_MARKER = "format.new"
-_FOLDERS = ("built", "deltas", "downloads", "locks", "logs", "oci", "roots", "units", "work")
+_FOLDERS = (
+    *("built", "deltas", "downloads", "layers", "locks", "logs", "oci", "roots", "runs", "units"),
+    "work",
+)
 # These hold set-user-id programs of images, which are not for the users of this machine.
 _PRIVATE = ("deltas", "roots", "units", "work")
 _NOT_OURS = {_NEW_MARKER, "lost+found"}  # may lie in a folder that becomes a store
@@ -86,6 +91,16 @@ class Store:
         return Records(
             folder=self.root / "built", deltas=self.deltas, work=self._work, layout=self.layout
         )
+
+    @property
+    def layers(self) -> Layers:
+        """The layers of units that were written before."""
+        return Layers(folder=self.root / "layers", work=self._work, layout=self.layout)
+
+    @property
+    def history(self) -> History:
+        """How the last builds went."""
+        return History(folder=self.root / "runs", work=self._work)
 
     @property
     def roots(self) -> Path:

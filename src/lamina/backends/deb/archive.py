@@ -29,6 +29,7 @@ CONTROL_LIMIT = 64 << 20
 _MAGIC = b"!<arch>\n"
 _HEADER = 60  # bytes before each member
 _FEW = 64  # members; dpkg-deb writes three
+_BUFFER = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,18 @@ class Control:
     member: str  # `control.tar.xz`
     content: bytes
     files: Mapping[str, bytes]  # `control`, `conffiles`, `preinst`, ...
+    modes: Mapping[str, int]  # of the same files
+
+    def text(self, name: str) -> str:
+        """Return one of the files; empty if it is not there."""
+        return self.files.get(name, b"").decode(errors="surrogateescape")
+
+    def fields(self) -> Mapping[str, str]:
+        """Return the fields of the control file."""
+        # Loaded here, because most runs make no unit.
+        from debian.deb822 import Deb822
+
+        return Deb822(self.files.get("control", b"").decode())
 
     @property
     def conffiles(self) -> tuple[str, ...]:
@@ -100,13 +113,15 @@ class Package:
             raise ValueError(f"{member.name} is larger than {CONTROL_LIMIT >> 20} MB")
         source = io.BytesIO(expanded)
         files: dict[str, bytes] = {}
+        modes: dict[str, int] = {}
         for entry in read_entries(source):
             name = entry.name.removeprefix("./")
             if entry.type == b"0":
                 if name in files:
                     raise ValueError(f"{name} comes twice in {member.name}")
                 files[name] = source.read(padded(entry.size))[: entry.size]
-        return Control(member=member.name, content=content, files=files)
+                modes[name] = entry.mode
+        return Control(member=member.name, content=content, files=files, modes=modes)
 
     def data(self) -> Readable:
         """Return the data tarball, decompressed as it is read."""
@@ -142,6 +157,38 @@ class _Member(io.RawIOBase):
         return len(chunk)
 
 
+class _Xz(io.RawIOBase):
+    """What an xz stream holds; in larger pieces than LZMAFile's, which counts on small files."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._expand = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        while True:
+            if self._expand.eof:
+                following = self._expand.unused_data or self._file.read(_BUFFER)
+                if not following:
+                    return 0
+                # One more stream: xz(1) puts them one after the other.
+                self._expand = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+            elif self._expand.needs_input:
+                following = self._file.read(_BUFFER)
+                if not following:
+                    raise EOFError("the compressed data ends too early")
+            else:
+                following = b""
+            content = self._expand.decompress(following, max_length=len(view))
+            if content:
+                view[: len(content)] = content
+                return len(content)
+
+
 def _read_members(file: BinaryIO) -> Iterator[_Member]:
     """Yield the members; the sizes are checked against the file's own, and so never lead back."""
     end = os.fstat(file.fileno()).st_size
@@ -170,7 +217,7 @@ def _expanded(member: str, content: BinaryIO) -> Readable:
         case "":
             return content
         case ".xz":
-            return lzma.LZMAFile(content, format=lzma.FORMAT_XZ)
+            return io.BufferedReader(_Xz(content), _BUFFER)
         case ".gz":
             return gzip.GzipFile(fileobj=content, mode="rb")
         case suffix:

@@ -10,15 +10,19 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Literal
 
+from lamina.backends.deb.database import activations
 from lamina.engine.sandbox import Call
-from lamina.engine.unit import HUSK, UnitFacts
+from lamina.engine.stack import Stack
+from lamina.engine.unit import HUSK, RECORD, UnitFacts
 from lamina.model.image import Group, User
 from lamina.model.lock import LockedImage, UnitRef
 
 # Where the sandbox sees the store's units and the packages themselves.
 UNITS = "/tmp/.lamina/units"  # noqa: S108 - a path in the sandbox, whose /tmp is private
 PACKAGES = "/tmp/.lamina/packages"  # noqa: S108
+PROGRAMS = "/tmp/.lamina/programs"  # noqa: S108 - found before the image's own
 
 POLICY = "/usr/sbin/policy-rc.d"
 _DENY_SERVICES = f"printf '#!/bin/sh\\nexit 101\\n' > {POLICY} && chmod 0755 {POLICY}"
@@ -27,13 +31,20 @@ umask 022
 mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates /var/lib/dpkg/triggers
 touch /var/lib/dpkg/status /var/lib/dpkg/available
 """
+# What is unpacked, and after it the triggers that this activates, a line each.
+_RECORD = """
+printf '%s' "$1" >> /var/lib/dpkg/triggers/Unincorp
+shift
+cat -- "$@" >> /var/lib/dpkg/status
+"""
 _DPKG = ("dpkg", "--force-unsafe-io", "--force-depends")
+_Way = Literal["record", "husk", "real"]
 
 
 def environment(epoch: int) -> Mapping[str, str]:
     """Return the environment of maintainer scripts and steps; `epoch` in seconds since 1970."""
     return {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": f"{PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": "/root",
         "LC_ALL": "C.UTF-8",
         "TERM": "dumb",
@@ -51,6 +62,15 @@ class Packages:
     units: Mapping[str, UnitRef]
     facts: Mapping[str, UnitFacts]
     real: Collection[str]
+    stack: Stack  # what they are installed over
+
+    def way(self, key: str) -> _Way:
+        """Return how a package is unpacked: its record written down, or by dpkg."""
+        if key in self.real:
+            return "real"
+        facts = self.facts[key]
+        # An older version's record must be taken out of the database.
+        return "husk" if facts.husk or facts.name in self.stack.packages else "record"
 
 
 def install_calls(
@@ -65,17 +85,18 @@ def install_calls(
     program that makes them.
     """
     calls: list[Call] = []
+    interests = set(packages.stack.interests)
     if locked.bootstrap:
         calls.append(_shell("make dpkg's database", _NEW_DATABASE, variables))
         calls.append(_shell("deny services", _DENY_SERVICES, variables))
-        calls += _unpack(locked.bootstrap, packages, variables)
+        calls += _unpack(locked.bootstrap, packages, interests, variables)
         calls.append(_configure_pending(variables))
     elif locked.calls:
         calls.append(_shell("deny services", _DENY_SERVICES, variables))
     calls += accounts
     for call in locked.calls:
         if call.action == "unpack":
-            calls += _unpack(call.units, packages, variables)
+            calls += _unpack(call.units, packages, interests, variables)
         else:
             calls.append(_configure(call.units, packages, variables))
     if locked.calls:
@@ -112,29 +133,58 @@ def account_calls(
     return tuple(calls)
 
 
-def _unpack(keys: Sequence[str], packages: Packages, variables: Mapping[str, str]) -> list[Call]:
-    units = packages.units
-    calls = []
-    for real, group in groupby(keys, key=lambda key: key in packages.real):
-        names = tuple(group)
-        if real:
-            options: tuple[str, ...] = ()
-            files = tuple(f"{PACKAGES}/{units[key].digest.hex}" for key in names)
+def _unpack(
+    keys: Sequence[str], packages: Packages, interests: set[str], variables: Mapping[str, str]
+) -> list[Call]:
+    """Return the calls that unpack packages together; what these wait for joins `interests`.
+
+    dpkg goes first, with all that it must unpack in as few runs as can be. Scripts find the files
+    of the others there all the same, and none of these may have to be unpacked before: what a
+    package needs for that is configured before, in another call.
+    """
+    recorded: list[tuple[UnitFacts, frozenset[str]]] = []
+    others: list[str] = []
+    for key in keys:
+        facts = packages.facts[key]
+        if packages.way(key) == "record":
+            recorded.append((facts, frozenset(interests)))
         else:
-            conffiles = sorted({path for key in names for path in packages.facts[key].conffiles})
-            options = (
-                "--path-exclude=/*",
-                *(f"--path-include={_pattern(path)}" for path in conffiles),
-            )
-            files = tuple(f"{UNITS}/{units[key].digest.hex}/{HUSK}" for key in names)
-        calls.append(
-            Call(
-                argv=(*_DPKG, *options, "--unpack", *files),
-                environment=variables,
-                title=f"unpack {' '.join(units[key].name for key in names)}",
-            )
-        )
-    return calls
+            others.append(key)
+        interests.update(facts.interests)
+    calls = [
+        _unpack_real([packages.units[key] for key in group], variables)
+        if way == "real"
+        else _unpack_husks([packages.facts[key] for key in group], variables)
+        for way, group in groupby(others, key=packages.way)
+    ]
+    return [*calls, _record(recorded, variables)] if recorded else calls
+
+
+def _record(
+    recorded: Sequence[tuple[UnitFacts, Collection[str]]], variables: Mapping[str, str]
+) -> Call:
+    """Return the call that writes records down; with each goes what others wait for by then."""
+    lines = "".join(f"{line}\n" for line in activations(recorded))
+    files = (f"{UNITS}/{facts.digest.hex}/{RECORD}" for facts, _ in recorded)
+    argv = ("/bin/sh", "-euc", _RECORD, "sh", lines, *files)
+    title = f"unpack {' '.join(facts.name for facts, _ in recorded)}"
+    return Call(argv=argv, environment=variables, title=title)
+
+
+def _unpack_real(units: Sequence[UnitRef], variables: Mapping[str, str]) -> Call:
+    files = (f"{PACKAGES}/{unit.digest.hex}" for unit in units)
+    argv = (*_DPKG, "--unpack", *files)
+    title = f"unpack {' '.join(unit.name for unit in units)}"
+    return Call(argv=argv, environment=variables, title=title)
+
+
+def _unpack_husks(facts: Sequence[UnitFacts], variables: Mapping[str, str]) -> Call:
+    conffiles = sorted({path for each in facts for path in each.conffiles})
+    included = (f"--path-include={_pattern(path)}" for path in conffiles)
+    files = (f"{UNITS}/{each.digest.hex}/{HUSK}" for each in facts)
+    argv = (*_DPKG, "--path-exclude=/*", *included, "--unpack", *files)
+    title = f"unpack {' '.join(each.name for each in facts)}"
+    return Call(argv=argv, environment=variables, title=title)
 
 
 def _pattern(path: str) -> str:

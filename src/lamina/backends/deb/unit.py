@@ -6,9 +6,13 @@ import os
 from pathlib import Path
 
 from lamina.backends.deb.archive import Control, Package, faults_of
+from lamina.backends.deb.bytecode import foreseen_calls
+from lamina.backends.deb.database import INFO, Triggers, info_files, instance_of, record, why_husk
 from lamina.backends.deb.husk import HuskWriter
 from lamina.backends.deb.tarball import Readable, TarEntry, padded, read_entries
-from lamina.engine.unit import FACTS, HUSK, TREE, Directory, UnitFacts
+from lamina.engine.unit import HUSK, RECORD, TREE, Directory, UnitFacts
+from lamina.model.digest import Digest
+from lamina.oci.disk import write_all
 
 # Debian 12 and later: these are links into /usr, which a tree of its own would hide.
 MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
@@ -23,10 +27,11 @@ NAME_LIMIT = 255
 REGULAR, HARDLINK, SYMLINK, DIRECTORY = b"0", b"1", b"2", b"5"
 
 
-def make_unit(package: Path, folder: Path) -> UnitFacts:
+def make_unit(package: Path, folder: Path, digest: Digest) -> UnitFacts:
     """Unpack `package` into the new, empty `folder` and return the unit's facts.
 
-    Raises `BuildError` for a package that is damaged or would write outside its tree.
+    `digest` is the package's. The facts are not written. Raises `BuildError` for a package that
+    is damaged or would write outside its tree.
     """
     with faults_of(package.name), Package(package) as source:
         control = source.control()
@@ -40,9 +45,18 @@ def make_unit(package: Path, folder: Path) -> UnitFacts:
                 # The sum over all that was compressed stands at its end.
                 while data.read(CHUNK):
                     pass
+            if not tree.real:
+                # dpkg makes symbolic links after all else.
+                for file in info_files(control, (*tree.listed, *tree.listed_links)):
+                    tree.add_info(file.name, file.content, file.mode)
             tree.finish()
-    facts = UnitFacts(
+            triggers = Triggers.parse(control.text("triggers"))
+            aside = {path.lstrip("/") for path in control.conffiles}
+            (folder / RECORD).write_text(record(control))
+    return UnitFacts(
+        digest=digest,
         name=name,
+        instance=instance_of(control),
         version=version,
         architecture=architecture,
         epoch=tree.newest,
@@ -51,10 +65,15 @@ def make_unit(package: Path, folder: Path) -> UnitFacts:
         files=tuple(sorted(tree.files)),
         directories=tuple(sorted(tree.directories.values())),
         links=tuple(sorted(tree.links)),
+        interests=triggers.interests,
+        activates=triggers.activates,
+        notifies=triggers.notifies,
+        compiles=foreseen_calls(
+            name, control.text("postinst"), tree.files | aside, tree.links | aside
+        ),
         real=tree.real,
+        husk=why_husk(control),
     )
-    (folder / FACTS).write_text(facts.to_json())
-    return facts
 
 
 def tree_path(name: str) -> str:
@@ -76,10 +95,7 @@ def tree_path(name: str) -> str:
 
 
 def _identity(control: Control) -> tuple[str, str, str]:
-    # Loaded here, because most runs make no unit.
-    from debian.deb822 import Deb822
-
-    fields = Deb822(control.files.get("control", b"").decode())
+    fields = control.fields()
     try:
         return fields["Package"], fields["Version"], fields["Architecture"]
     except KeyError as error:
@@ -94,6 +110,8 @@ class _Tree:
         self.files: set[str] = set()
         self.links: set[str] = set()
         self.directories: dict[str, Directory] = {}
+        self.listed: list[str] = []  # every entry but symbolic links, as dpkg lists it
+        self.listed_links: list[str] = []
         self.size = 0
         self.newest = 0
         self.real = ""
@@ -106,6 +124,8 @@ class _Tree:
     def add(self, entry: TarEntry, data: Readable, husk: HuskWriter) -> None:
         """Write one entry to the tree and to the husk."""
         path = tree_path(entry.name)
+        listed = self.listed_links if entry.type == SYMLINK else self.listed
+        listed.append(f"/{path or '.'}")
         self.newest = max(self.newest, entry.mtime)
         if entry.type == DIRECTORY:
             husk.add(entry, b"")
@@ -124,8 +144,27 @@ class _Tree:
                 self.files.add(path)
         self.real = self.real or self._reason(path, entry)
 
+    def add_info(self, name: str, content: bytes, mode: int) -> None:
+        """Write a file that dpkg's database keeps of the package."""
+        path = f"{INFO}/{name}"
+        self._enter(INFO)
+        if path in self.files:
+            raise ValueError(f"{path} is dpkg's own")
+        place = f"{self.root}/{path}"
+        target = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            write_all(target, content)
+            os.fchmod(target, mode)
+            os.utime(target, (self.newest, self.newest))
+        finally:
+            os.close(target)
+        self.files.add(path)
+        self.size += len(content)
+
     def finish(self) -> None:
         """Set the directories' times, which their contents have moved."""
+        for path in self._made:
+            os.utime(f"{self.root}/{path}", (self.newest, self.newest))
         for path, mtime in self._times:
             os.utime(path, (mtime, mtime))
 
