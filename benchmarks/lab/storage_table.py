@@ -91,6 +91,7 @@ def _built(contents: tuple[Content, ...], layering: Layering) -> Fleet:
         families=dict.fromkeys(lines, ""),
         configs={_NONE: 0},
         squashes={},
+        deltas={},
     )
 
 

@@ -66,6 +66,16 @@ def test_storage_by_layer_tells_what_each_holds(lamina: Lamina) -> None:
 
 
 @pytest.mark.usefixtures("built")
+def test_storage_by_delta_tells_what_is_in_each(lamina: Lamina) -> None:
+    deltas = values(lamina("storage", "--json", "--by", "delta", *SELECTED))["deltas"]
+    assert sorted(one["image"] for one in deltas) == sorted(SELECTED)
+
+    lines = lamina("storage", "--by", "delta", *SELECTED).out.splitlines()
+    assert lines[0].split()[:2] == ["DELTA", "OF"]
+    assert lines[1 + len(SELECTED)].split()[0] == "median"
+
+
+@pytest.mark.usefixtures("built")
 def test_storage_by_package_tells_who_has_it(lamina: Lamina) -> None:
     (package,) = values(lamina("storage", "--json", "--by", "package", *SELECTED))["packages"]
 

@@ -12,7 +12,7 @@ from lamina.model.built import Built, Inputs, Layer, Part
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId
 from lamina.model.lock import UnitRef
-from lamina.storage import Fleet, Size, Squash, needed_squashes, own_deltas
+from lamina.storage import DeltaFile, Fleet, Size, Squash, needed_squashes, own_deltas
 
 EMPTY = Digest.of(b"")
 Units = Mapping[str, int]  # compressed bytes by package name
@@ -93,8 +93,14 @@ def an_image(
     )
 
 
-def a_fleet(*lines: Sequence[Built], saved: int = 0) -> Fleet:
-    """The fleet of these lines; squashing deltas saves so many compressed bytes for each more."""
+def a_fleet(
+    *lines: Sequence[Built], saved: int = 0, files: Mapping[str, int] | None = None
+) -> Fleet:
+    """The fleet of these lines, with the same `files` in every delta.
+
+    Squashing deltas saves so many compressed bytes for each more.
+    """
+    there = tuple(DeltaFile(path=path, size=size) for path, size in (files or {}).items())
     deltas = {
         layer.digest: layer for line in lines for image in line for layer in own_deltas(image)
     }
@@ -110,6 +116,7 @@ def a_fleet(*lines: Sequence[Built], saved: int = 0) -> Fleet:
         families={image.id: "family" for line in lines for image in line},
         configs={image.config: CONFIG for line in lines for image in line},
         squashes={squash: squashed(squash) for squash in needed_squashes(tuples)},
+        deltas=dict.fromkeys(deltas, there),
     )
 
 

@@ -93,6 +93,7 @@ def report(
             for number in range(7)
         ),
         packages=tuple(packages),
+        deltas=(),
         apparent=both(sum(one.apparent.uncompressed for one in images)),
         unique=both(unique),
         shared=both(130_000),

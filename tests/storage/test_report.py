@@ -21,7 +21,7 @@ from tests.storage.fleets import (
 from lamina.model.built import Built
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId, Kind, Type
-from lamina.storage import Fleet, Size, StorageReport, make_report
+from lamina.storage import Fleet, Size, StorageReport, make_report, median_size
 
 BASE = an_image("base", [{"libc": 100}], 10)
 CRON = an_image("cron", [{"cron": 20}], 4, parent=BASE)
@@ -277,3 +277,27 @@ def test_a_node_holds_no_less_than_every_layer_once_and_no_more_than_every_image
     assert report.unique.uncompressed <= report.node.uncompressed <= report.apparent.uncompressed
     assert report.unique.disk is not None
     assert report.unique.disk <= report.node.disk
+
+
+def test_deltas_are_told_with_what_is_in_them_largest_first() -> None:
+    files = {"etc/conf": 3, "usr/lib/a.pyc": 4, "var/status": 5, "usr/lib/b.pyc": 2, "empty": 0}
+    report = make_report(a_fleet((BASE,), (BASE, CRON), (BASE, API), files=files))
+
+    assert [(str(one.image), one.size, one.files) for one in report.deltas] == [
+        ("base", a_size(10), 5),
+        ("source-api", a_size(6), 5),
+        ("cron", a_size(4), 5),
+    ]
+    assert [(part.name, part.size) for part in report.deltas[0].parts] == [
+        ("compiled Python modules", 6),
+        ("/var/status", 5),
+        ("/etc/conf", 3),
+    ]
+    assert median_size(report.deltas).compressed == 6
+    assert median_size(()) == a_size(0)
+
+
+def test_an_image_without_a_delta_is_told_too() -> None:
+    (one,) = make_report(a_fleet((an_image("plain", [{"libc": 100}], 0),))).deltas
+
+    assert (one.size, one.files, one.parts) == (a_size(0), 0, ())

@@ -61,6 +61,7 @@ stores and a node fetches them. What a node holds that has pulled all images is 
         "lamina storage": "The whole fleet.",
         "lamina storage kind:infra": "Only the infra images, as if there were no others.",
         "lamina storage --by package --json": "Every package, largest first, in bytes.",
+        "lamina storage --by delta": "What the images' own builds left, largest first.",
         "lamina storage --since old.lock.json": "What the update from an older lock costs.",
         "lamina storage --max-image 500MB": "For a pipeline: is an image too large?",
         "lamina storage --html storage.html": "A page for a browser, complete in one file.",

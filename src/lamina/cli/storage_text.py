@@ -10,9 +10,10 @@ import click
 
 from lamina.cli.output import show_table
 from lamina.console import Table, size_text
-from lamina.storage import LayerStorage, Size, StorageReport, Update
+from lamina.storage import LayerStorage, Size, StorageReport, Update, median_size
 
 _SHOWN = 4  # packages, images or causes in a table's cell
+_LARGEST = 3  # of the files in a delta
 
 
 class By(StrEnum):
@@ -21,6 +22,7 @@ class By(StrEnum):
     IMAGE = "image"
     LAYER = "layer"
     PACKAGE = "package"
+    DELTA = "delta"
 
 
 def show_report(report: StorageReport, by: By) -> None:
@@ -66,6 +68,8 @@ def _parts(report: StorageReport, by: By) -> Table:
             return _layers(report)
         case By.PACKAGE:
             return _packages(report)
+        case By.DELTA:
+            return _deltas(report)
     assert_never(by)
 
 
@@ -107,6 +111,21 @@ def _packages(report: StorageReport) -> Table:
         for one in report.packages
     )
     return Table(columns=columns, rows=rows, numbers=frozenset(columns[2:]))
+
+
+def _deltas(report: StorageReport) -> Table:
+    columns = ("delta of", "files", "uncompressed", "compressed", "largest in it")
+    rows = [
+        (
+            str(one.image),
+            str(one.files),
+            *_both(one.size),
+            ", ".join(f"{part.name} {size_text(part.size)}" for part in one.parts[:_LARGEST]),
+        )
+        for one in report.deltas
+    ]
+    rows.append(("median", "", *_both(median_size(report.deltas)), ""))
+    return Table(columns=columns, rows=tuple(rows), numbers=frozenset(columns[1:4]))
 
 
 def _fleet(report: StorageReport) -> Table:

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from lamina.cli.storage_text import By
 from lamina.errors import Fault
 from lamina.storage import (
+    DeltaStorage,
     ImageStorage,
     LayerStorage,
     LayerUpdate,
@@ -67,6 +68,8 @@ def _parts(report: StorageReport, by: By) -> dict[str, Any]:
             return {"layers": [_layer(layer) for layer in report.layers]}
         case By.PACKAGE:
             return {"packages": [_package(package) for package in report.packages]}
+        case By.DELTA:
+            return {"deltas": [_delta(delta) for delta in report.deltas]}
     assert_never(by)
 
 
@@ -108,6 +111,15 @@ def _package(package: PackageStorage) -> dict[str, Any]:
         **_sizes({"size": package.size}),
         "images": package.images,
         "stored": package.stored,
+    }
+
+
+def _delta(delta: DeltaStorage) -> dict[str, Any]:
+    return {
+        "image": str(delta.image),
+        "files": delta.files,
+        **_sizes({"size": delta.size}),
+        "parts": [{"name": part.name, "size": part.size} for part in delta.parts],
     }
 
 

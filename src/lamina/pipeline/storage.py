@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 from lamina.build.lineage import finder, lineage
@@ -15,13 +14,14 @@ from lamina.model.digest import Digest
 from lamina.model.image import ImageId
 from lamina.model.lock import Lock
 from lamina.model.selection import with_ancestors
-from lamina.oci.entry import Entry
+from lamina.oci.entry import Entry, EntryKind
 from lamina.oci.layer import write_layer
 from lamina.oci.layout import Layout
 from lamina.oci.tree import scan_upper
 from lamina.pipeline.fleet import current
 from lamina.settings import Settings
 from lamina.storage import (
+    DeltaFile,
     Fleet,
     Known,
     Line,
@@ -49,17 +49,19 @@ def storage(settings: Settings, catalog: Catalog, selection: Sequence[ImageId]) 
     chosen = [images[image] for image in selection if image in images]
     families = {image.id: image.family for image in catalog.images}
     if not chosen:
-        return make_report(Fleet(lines=(), families=families, configs={}, squashes={}))
+        return make_report(Fleet(lines=(), families=families, configs={}, squashes={}, deltas={}))
     store = Store.open(settings.store)
     with store.in_use():
         find = finder(store, images)
         lines = tuple(lineage(built, find) for built in chosen)
+        deltas = _scanned(store, lines)
         return make_report(
             Fleet(
                 lines=lines,
                 families=families,
                 configs=_config_sizes(store, chosen),
-                squashes=_measured(store, lines),
+                squashes=_measured(store, lines, deltas),
+                deltas={delta: _files(entries) for delta, entries in deltas.items()},
             )
         )
 
@@ -91,25 +93,34 @@ def _config_sizes(store: Store, images: Iterable[Built]) -> Mapping[Digest, int]
     return {image.config: store.layout.blob_size(image.config) or 0 for image in images}
 
 
-def _measured(store: Store, lines: Sequence[Line]) -> Mapping[Squash, Size]:
-    """Squash the deltas that have to be, compress them as layers are, and return their sizes."""
+def _scanned(store: Store, lines: Sequence[Line]) -> Mapping[Digest, Sequence[Entry]]:
+    """Return what is in all deltas, by their layers' blobs."""
     images = {
         layer.digest: image for line in lines for image in line for layer in own_deltas(image)
     }
-    mtime_limit = max(image.epoch for image in images.values()) if images else 0
+    return {delta: scan_upper(store.delta_path(image.manifest)) for delta, image in images.items()}
 
-    @cache
-    def entries(delta: Digest) -> tuple[Entry, ...]:
-        return scan_upper(store.delta_path(images[delta].manifest))
 
+def _files(entries: Iterable[Entry]) -> tuple[DeltaFile, ...]:
+    return tuple(
+        DeltaFile(path=entry.path, size=entry.size)
+        for entry in entries
+        if entry.kind is EntryKind.FILE
+    )
+
+
+def _measured(
+    store: Store, lines: Sequence[Line], deltas: Mapping[Digest, Sequence[Entry]]
+) -> Mapping[Squash, Size]:
+    """Squash the deltas that have to be, compress them as layers are, and return their sizes."""
+    mtime_limit = max((image.epoch for line in lines for image in line), default=0)
     measured: dict[Squash, Size] = {}
     with store.work_folder() as work:
         # The work folder itself is claimed, and a layout locks its own.
         layout = Layout(work / "layout")
         layout.create()
         for squash in needed_squashes(lines):
-            deltas = [entries(delta) for delta in squash.deltas]
-            merged = squash_deltas(deltas, rooted=squash.rooted)
+            merged = squash_deltas([deltas[one] for one in squash.deltas], rooted=squash.rooted)
             layer = write_layer(merged, layout, mtime_limit=mtime_limit)
             layout.blob_path(layer.digest).unlink()
             measured[squash] = size_of(layer)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from lamina.model.built import Built, Layer
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId
+from lamina.storage.deltas import delta_storages
 from lamina.storage.fleet import Fleet, own_deltas, own_units, size_of, unit_sizes
 from lamina.storage.report import (
     NOTHING,
@@ -45,6 +46,7 @@ def make_report(fleet: Fleet) -> StorageReport:
         images=storages,
         layers=_layers(fleet, layers, holders),
         packages=_packages(fleet, layers, holders, units),
+        deltas=delta_storages(fleet),
         apparent=total(storage.apparent for storage in storages),
         unique=unique,
         shared=total(size_of(layer) for layer in layers.values() if _is_shared(layer, holders)),

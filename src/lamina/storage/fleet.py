@@ -27,6 +27,14 @@ class Squash:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaFile:
+    """A file in a delta."""
+
+    path: str
+    size: int  # bytes of content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
     """Built images, and what the store knows of them."""
 
@@ -34,6 +42,7 @@ class Fleet:
     families: Mapping[ImageId, str]
     configs: Mapping[Digest, int]  # bytes
     squashes: Mapping[Squash, Size]  # those that the what-ifs need, measured
+    deltas: Mapping[Digest, tuple[DeltaFile, ...]]  # by their layers' blobs
 
     @property
     def images(self) -> tuple[Built, ...]:

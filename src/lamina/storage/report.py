@@ -78,6 +78,24 @@ class PackageStorage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaPart:
+    """A file in a delta, or all files of one sort."""
+
+    name: str
+    size: int  # bytes of content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaStorage:
+    """What an image's delta weighs and holds."""
+
+    image: ImageId
+    size: Size
+    files: int
+    parts: tuple[DeltaPart, ...]  # largest first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
     """What the same content would weigh, arranged in other layers."""
 
@@ -102,11 +120,12 @@ class NodeStorage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageReport:
-    """What the fleet weighs; images by name, layers and packages largest first."""
+    """What the fleet weighs; images by name, layers, packages and deltas largest first."""
 
     images: tuple[ImageStorage, ...]
     layers: tuple[LayerStorage, ...]
     packages: tuple[PackageStorage, ...]
+    deltas: tuple[DeltaStorage, ...]
     apparent: Size  # the sum over the images
     unique: Size  # every layer once
     shared: Size  # every layer once that several images have
