@@ -62,6 +62,7 @@ class Store:
                 (root / name).chmod(0o700)
             store = cls(root)
             sweep(store._work)
+            sweep(root / "locks")
             store.layout.create()
         return store
 
