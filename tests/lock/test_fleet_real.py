@@ -14,6 +14,7 @@ from tests.lock.fleets import DEBIAN, EXTRAS, a_catalog, a_distro, an_image
 
 from lamina.errors import CatalogError, LockError, NetworkError
 from lamina.lock import Source, compare_locks, lock_fleet, lock_text
+from lamina.model.amounts import size_text
 from lamina.model.catalog import Catalog
 from lamina.model.digest import Digest
 from lamina.model.image import Image, ImageId
@@ -111,9 +112,13 @@ def test_an_update_moves_what_was_asked_for_and_what_stands_below(
     moved_on()
     new = room.lock(fleet, lock, [EXTRA.id])
     assert room.said[1:] == ["updating the package indices", "solving extra", "solving child"]
+    (group,) = new.by_id()[EXTRA.id].layers
+    size = sum(unit.size for unit in new.units_of(new.by_id()[EXTRA.id]))
     assert str(compare_locks(lock, new)).splitlines() == [
         "tool 1.0 -> 2.0: extra, and 1 image below it",
         "tool-data 1.0 -> 2.0: extra, and 1 image below it",
+        f"layer {group} changed, 2 packages, {size_text(size)}: extra",
+        f"1 layer is new or changed: {size_text(size)} of packages",
     ]
     assert set(new.indices) > set(lock.indices)
     assert new.by_id()[CRON.id] == lock.by_id()[CRON.id]

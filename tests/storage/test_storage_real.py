@@ -61,7 +61,8 @@ def test_the_what_ifs_of_a_real_fleet_stand_in_their_order(report: Any) -> None:
     ):
         assert pick["lower_bound"] <= pick["layered"] < pick["squashed"]
         assert pick["lower_bound"] <= pick["hierarchy"] < pick["base_per_type"]
-        assert pick["hierarchy"] < pick["infra_per_type"] < 2 * pick["hierarchy"]
+        # Its images of OpenStack have nothing of their own: all that there is, is doubled.
+        assert pick["hierarchy"] < pick["infra_per_type"] <= 2 * pick["hierarchy"]
         assert pick["base_shared"] < pick["squashed"]
 
 
