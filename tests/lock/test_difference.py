@@ -253,9 +253,9 @@ def test_a_package_that_moved_is_told_with_the_images_that_it_reaches() -> None:
     assert str(change).splitlines() == [
         "openssl 1.0 -> 3.5.2: base, and 3 images below it",
         "redis 1.0 -> 8.0: redis, and 1 image below it",
-        f"layer {group_id(['libc6', 'openssl'])} changed, 2 packages, 2 kB: base",
-        f"layer {group_id(['redis'])} changed, 1 package, 1 kB: redis",
-        "2 changed layers, 3 kB of packages",
+        f"layer {group_id(['libc6', 'openssl'])} changed, 2 packages, 2.0 kB: base",
+        f"layer {group_id(['redis'])} changed, 1 package, 1.0 kB: redis",
+        "2 changed layers, 3.0 kB of packages",
     ]
     assert change.layer_bytes == 3000
     assert [str(image) for image in change.touched] == [
@@ -281,9 +281,9 @@ def test_what_came_and_went_is_told() -> None:
         "image redis-sentinel removed",
         "anacron 1.0 added: cron",
         "cron 1.0 removed: cron",
-        f"layer {group_id(['anacron'])} new, 1 package, 1 kB: cron",
-        f"layer {group_id(['tgt'])} new, 1 package, 1 kB: tgt",
-        "2 new layers, 2 kB of packages",
+        f"layer {group_id(['anacron'])} new, 1 package, 1.0 kB: cron",
+        f"layer {group_id(['tgt'])} new, 1 package, 1.0 kB: tgt",
+        "2 new layers, 2.0 kB of packages",
     ]
     assert [str(image) for image in change.touched] == ["cron", "tgt"]
 
@@ -296,8 +296,8 @@ def test_many_images_are_counted_and_another_file_of_one_version_is_told() -> No
     change = compare_locks(old, replace(old, units=units))
     assert str(change).splitlines() == [
         "tool 1.0, another file: a, b, c and 2 more",
-        f"layer {group_id(['tool'])} changed, 1 package, 1 kB: a, b, c and 2 more",
-        "1 changed layer, 1 kB of packages",
+        f"layer {group_id(['tool'])} changed, 1 package, 1.0 kB: a, b, c and 2 more",
+        "1 changed layer, 1.0 kB of packages",
     ]
 
 

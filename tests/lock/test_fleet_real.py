@@ -118,7 +118,7 @@ def test_an_update_moves_what_was_asked_for_and_what_stands_below(
         "tool 1.0 -> 2.0: extra, and 1 image below it",
         "tool-data 1.0 -> 2.0: extra, and 1 image below it",
         f"layer {group} changed, 2 packages, {size_text(size)}: extra",
-        f"1 layer is new or changed: {size_text(size)} of packages",
+        f"1 changed layer, {size_text(size)} of packages",
     ]
     assert set(new.indices) > set(lock.indices)
     assert new.by_id()[CRON.id] == lock.by_id()[CRON.id]

@@ -61,9 +61,9 @@ def test_the_page_shows_who_built_what_when(built: Workshop, tmp_path: Path) -> 
     assert {turn["image"] for turn in turns} >= {image["image"] for image in report["images"]}
     assert "built" in {turn["outcome"] for turn in turns} <= {"built", "tested", "unchanged"}
     ended: dict[str, float] = {}
-    for turn in turns:  # one after the other, for each worker
+    for turn in turns:  # one after the other, for each worker; two rounded numbers make up an end
         assert float(turn["began"]) >= ended.get(turn["worker"], 0.0)
-        ended[turn["worker"]] = float(turn["began"]) + float(turn["took"]) - 0.001
+        ended[turn["worker"]] = float(turn["began"]) + float(turn["took"]) - 0.01
     assert turns[0]["image"] == "base"
     assert turns[0]["critical"] == "yes"
 

@@ -49,7 +49,7 @@ distribution's own tools.
 `lamina COMMAND --help` has examples.
 
 Settings come from flags, else from the environment, else from lamina.toml in the current folder
-(catalog, store, lock, distro, architecture, jobs, mirrors, profiles).
+(catalog, store, lock, distro, architecture, jobs, layer_budget, mirrors, profiles).
 
 \b
   LAMINA_STORE            the folder of downloads, units and images
@@ -58,6 +58,7 @@ Settings come from flags, else from the environment, else from lamina.toml in th
   LAMINA_DISTRO           the distribution
   LAMINA_ARCHITECTURE     its word for the machine's architecture
   LAMINA_JOBS             how many images are built at a time
+  LAMINA_LAYER_BUDGET     how many layers an image may have
   LAMINA_MIRROR_NAME      the address that serves the repository NAME
   LAMINA_DEBUG            show the traceback of an error in lamina itself
 """

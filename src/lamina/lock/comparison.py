@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from lamina.model.amounts import size_text
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId
 from lamina.model.lock import Lock, LockedImage, UnitRef
@@ -54,7 +55,7 @@ class LayerChange:
         state = "changed" if self.known else "new"
         return (
             f"layer {self.layer} {state}, {_count(len(self.packages), 'package')}, "
-            f"{_megabytes(self.size)}: {_named(self.images)}"
+            f"{size_text(self.size)}: {_named(self.images)}"
         )
 
 
@@ -104,7 +105,7 @@ class LockChange:
             parts = {"changed": len(self.layers) - new, "new": new}
             told = " and ".join(f"{count} {word}" for word, count in parts.items() if count)
             plural = "layer" if len(self.layers) == 1 else "layers"
-            yield f"{told} {plural}, {_megabytes(self.layer_bytes)} of packages"
+            yield f"{told} {plural}, {size_text(self.layer_bytes)} of packages"
 
 
 def compare_locks(old: Lock, new: Lock) -> LockChange:
@@ -200,7 +201,3 @@ def _counted(change: PackageChange) -> str:
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
