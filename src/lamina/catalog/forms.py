@@ -97,8 +97,8 @@ class ImageForm:
     environment: Annotated[
         dict[VariableName, str],
         Field(
-            description="Variables, added to the parent's. {type}, {distro} and {architecture} in "
-            "a value stand for the image's own."
+            description="Variables, added to the parent's. {name}, {type}, {distro}, "
+            "{architecture} (amd64) and {machine} (x86_64) in a value stand for the image's own."
         ),
     ] = field(default_factory=dict)
     entrypoint: Annotated[
@@ -118,7 +118,11 @@ class ImageForm:
         Field(description="Ports that are listened on, added to the parent's."),
     ] = ()
     labels: Annotated[
-        dict[Line, str], Field(description="Labels of the image, added to the parent's.")
+        dict[Line, str],
+        Field(
+            description="Labels of the image, added to the parent's. What stands for something in "
+            "`environment` does here too, and {date} for the day of the image's newest input."
+        ),
     ] = field(default_factory=dict)
     stop_signal: Annotated[
         SignalName | None, Field(description="The signal that ends a container; inherited.")

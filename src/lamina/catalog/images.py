@@ -25,6 +25,9 @@ from lamina.model.image import (
 TYPE_WORD = "{type}"
 """What stands for the image's type in a value of its environment or labels."""
 
+# The names that the kernel has for what a distribution calls otherwise.
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
 Copies = Mapping[str, tuple[FileCopy, ...]]
 
 
@@ -40,9 +43,9 @@ def make_images(
         made = _own_accounts(specs.lineage(spec.name), accounts)
         for id_ in _ids(spec):
             parent = images[_parent_id(specs, spec, id_)] if spec.form.parent else None
-            image = _image(id_, spec, parent, made, copies[spec.name])
-            images[id_] = replace(image, runtime=_filled(image, distro))
-    return tuple(images.values())
+            images[id_] = _image(id_, spec, parent, made, copies[spec.name])
+    # Filled last: a word that is inherited means the image that inherits it.
+    return tuple(replace(image, runtime=_filled(image, distro)) for image in images.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +138,10 @@ def _filled(image: Image, distro: Distro) -> Runtime:
     """Return the image's configuration with the words that differ from build to build."""
     words = {
         TYPE_WORD: image.id.type or "",
+        "{name}": image.id.name,
         "{distro}": distro.short,
         "{architecture}": distro.architecture,
+        "{machine}": _MACHINES.get(distro.architecture, distro.architecture),
     }
 
     def fill(values: Mapping[str, str]) -> Mapping[str, str]:

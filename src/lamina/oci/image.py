@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,14 +28,17 @@ def make_config(
 
     `epoch` is the image's time in seconds since 1970, `architecture` is spelled as Go does:
     `amd64`, `arm64`. Nothing else goes in, so that the same image is the same bit for bit.
+    `{date}` in a label stands for the day of `epoch`, as in 20260131.
     """
     created = _timestamp(epoch)
+    date = created[:10].replace("-", "")
+    labels = {name: text.replace("{date}", date) for name, text in runtime.labels.items()}
     return canonical_json(
         {
             "architecture": architecture,
             "os": "linux",
             "created": created,
-            "config": _container(runtime),
+            "config": _container(replace(runtime, labels=labels)),
             "rootfs": {"type": "layers", "diff_ids": [str(layer.diff_id) for layer in layers]},
             "history": [
                 {"created": created, "created_by": f"lamina: {_content(layer)}"} for layer in layers

@@ -1,0 +1,11 @@
+#!/usr/bin/python3 -IB
+"""Tell whether a file was changed lately."""
+
+import sys
+
+sys.path.insert(0, "/usr/local/lib/kolla")
+
+from kolla_contract import health
+
+if __name__ == "__main__":
+    sys.exit(health.main(health.filemod, sys.argv[1:], "healthcheck_filemod FILE SECONDS"))
