@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -310,6 +311,7 @@ def test_the_same_report_gives_the_same_bytes_in_another_process() -> None:
     for seed in ("1", "2"):
         again = subprocess.run(
             [sys.executable, "-c", program],
+            cwd=Path(__file__).parents[2],
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONUTF8": "1"},
             capture_output=True,
             check=True,
