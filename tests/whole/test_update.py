@@ -172,11 +172,13 @@ def test_an_image_of_as_many_layers_as_the_budget_allows_runs(site: Site, engine
 
 
 def test_more_layers_than_engines_can_mount_are_refused(site: Site) -> None:
-    before = site.workshop.lock.read_bytes() if site.workshop.lock.exists() else b""
+    site.lamina("lock")
+    before = site.workshop.lock.read_bytes()
+
     told = site.workshop.lamina(
         *("lock", "--catalog", str(site.catalog), "--distro", DISTRO, "--layer-budget", "126"),
         code=2,
     ).stderr
 
     assert "125" in told
-    assert (site.workshop.lock.read_bytes() if before else b"") == before
+    assert site.workshop.lock.read_bytes() == before

@@ -131,15 +131,15 @@ def compile_modules(
 
 def _turns(wanted: Mapping[Path, _Modules]) -> Sequence[Mapping[Path, _Modules]]:
     """Return what is compiled in one go: units of which no two have a module at the same path."""
-    turns: list[dict[Path, _Modules]] = []
+    turns: list[tuple[set[str], dict[Path, _Modules]]] = []
     for place, modules in wanted.items():
-        for turn in turns:
-            if not any(set(modules) & set(others) for others in turn.values()):
-                turn[place] = modules
-                break
-        else:
-            turns.append({place: modules})
-    return turns
+        free = (turn for turn in turns if turn[0].isdisjoint(modules))
+        taken, units = next(free, None) or (set(), {})
+        if not units:
+            turns.append((taken, units))
+        taken.update(modules)
+        units[place] = modules
+    return [units for _, units in turns]
 
 
 def _compile(turn: Mapping[Path, _Modules], interpreter: Sequence[Path], folder: Path) -> Path:
@@ -175,23 +175,20 @@ def _modules(call: str, files: Collection[str]) -> tuple[str, ...]:
     return tuple(path for path in modules if f"/{path}".startswith(words[-1]))
 
 
-def _compiled(upper: Path, modules: Iterable[str]) -> Mapping[str, Path] | None:
+def _compiled(upper: Path, modules: Sequence[str]) -> Mapping[str, Path] | None:
     """Return where the sandbox left what goes to which path; None if a module is missing."""
-    found: dict[str, Path] = {}
-    for module in modules:
-        folder, _, name = module.rpartition("/")
+    made: dict[str, Path] = {}
+    for folder in {module.rpartition("/")[0] for module in modules}:
         cache = upper / folder / _CACHE
-        stem = f"{name.removesuffix('.py')}."
-        made = [place for place in _listed(cache) if place.startswith(stem)]
-        exact = [place for place in made if place.removeprefix(stem).count(".") == 1]
-        if len(exact) != 1:
-            return None
-        found[f"{folder}/{_CACHE}/{exact[0]}"] = cache / exact[0]
-    return found
-
-
-def _listed(folder: Path) -> Sequence[str]:
-    return [place.name for place in folder.iterdir()] if folder.is_dir() else ()
+        for place in cache.iterdir() if cache.is_dir() else ():
+            name = place.name.rsplit(".", 2)[0]  # of `NAME.cpython-313.pyc`
+            made[f"{folder}/{name}.py"] = place
+    if not made.keys() >= set(modules):
+        return None
+    return {
+        f"{module.rpartition('/')[0]}/{_CACHE}/{made[module].name}": made[module]
+        for module in modules
+    }
 
 
 def _kept(tree: Path, facts: UnitFacts, compiled: Mapping[str, Path] | None) -> UnitFacts:
