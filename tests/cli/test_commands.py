@@ -73,6 +73,18 @@ def test_list_can_show_only_what_cannot_be_built_and_why(lamina: Lamina) -> None
 
 
 @pytest.mark.usefixtures("zoo")
+def test_a_kind_can_be_chosen_beside_any_selection(lamina: Lamina) -> None:
+    assert [
+        one["name"] for one in values(lamina("list", "--json", "--kind", "openstack", *ZOO))
+    ] == ["yak-api"]
+    kinds = {one["kind"] for one in values(lamina("list", "--json", "--kind", "infra"))}
+    assert kinds == {"infra"}
+    assert lamina("tree", "--kind", "openstack", *ZOO).out == (
+        "base\n├── binary-yak-api\n└── source-yak-api\n"
+    )
+
+
+@pytest.mark.usefixtures("zoo")
 def test_list_can_print_references(lamina: Lamina) -> None:
     legacy = lamina("list", "zebra-server", "--names", "legacy", "--tag", "9")
     split = values(lamina("list", "yak-api", "--names", "split", "--json"))
