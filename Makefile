@@ -47,6 +47,10 @@ format: environment ## format the code, mend what ruff can mend
 storage-table: setup ## write the tables of docs/storage.md, as the images in the store have it
 	$(BIN)/python -m benchmarks.lab.storage_table
 
+.PHONY: family-pages
+family-pages: environment ## write the pages of docs/families/ from the catalogue
+	$(BIN)/lamina docs --to docs/families
+
 .PHONY: lock-requirements
 lock-requirements: environment ## pin the newest Python packages in requirements*.txt
 	scripts/lock-requirements

@@ -130,6 +130,21 @@ def test_tree_as_json_is_nested(lamina: Lamina) -> None:
 
 
 @pytest.mark.usefixtures("zoo")
+def test_docs_writes_pages_of_all_catalogues_and_tells_which(lamina: Lamina, folder: Path) -> None:
+    first = values(lamina("docs", "--to", "pages", "--json"))
+    again = lamina("docs", "--to", "pages")
+
+    pages = sorted(path.name for path in (folder / "pages").iterdir())
+    assert {"README.md", "base.md", "yak.md", "zebra.md"} <= set(pages)
+    assert first == {"written": first["written"], "unchanged": [], "removed": []}
+    assert sorted(first["written"]) == pages
+    assert again.out == f"pages: 0 written, {len(pages)} unchanged, 0 removed\n"
+    zebra = (folder / "pages" / "zebra.md").read_text()
+    assert "Written in `zoo/infra/zebra.yaml`." in zebra
+    assert "- Not for: too fast (debian-13)" in zebra
+
+
+@pytest.mark.usefixtures("zoo")
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
