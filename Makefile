@@ -38,6 +38,10 @@ bench: setup ## run every benchmark
 differential: setup ## compare every image of the catalogue with plain apt
 	LAMINA_DIFFERENTIAL=all $(BIN)/pytest tests/differential
 
+.PHONY: secrets
+secrets: setup ## build every image of the catalogue, and look for secrets in all of them
+	LAMINA_SECRETS=all $(BIN)/pytest tests/whole/test_secrets.py
+
 .PHONY: format
 format: environment ## format the code, mend what ruff can mend
 	$(BIN)/ruff format .
