@@ -51,6 +51,10 @@ format: environment ## format the code, mend what ruff can mend
 storage-table: setup ## write the tables of docs/storage.md, as the images in the store have it
 	$(BIN)/python -m benchmarks.lab.storage_table
 
+.PHONY: fleet-table
+fleet-table: setup ## build and test all infra images anew, and write the tables of docs/fleet.md
+	$(BIN)/python -m benchmarks.lab.fleet_table
+
 .PHONY: family-pages
 family-pages: environment ## write the pages of docs/families/ from the catalogue
 	$(BIN)/lamina docs --to docs/families
