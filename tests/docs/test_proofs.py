@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lamina.docs.proofs import proof
-from lamina.model.image import ImageTest
+from lamina.model.image import ImageTest, Runtime, ServiceTest
 
 SAID = [
     (ImageTest(run=("cron", "--version")), "`cron --version` succeeds."),
@@ -45,7 +47,7 @@ SAID = [
 
 @pytest.mark.parametrize(("test", "sentence"), SAID, ids=lambda value: str(value)[:40])
 def test_a_test_is_told_in_one_sentence(test: ImageTest, sentence: str) -> None:
-    assert proof(test) == sentence
+    assert proof(test, Runtime()) == sentence
 
 
 @pytest.mark.parametrize(
@@ -63,4 +65,46 @@ def test_a_test_is_told_in_one_sentence(test: ImageTest, sentence: str) -> None:
     ],
 )
 def test_an_expression_that_is_a_plain_text_is_shown_as_one(pattern: str, told: str) -> None:
-    assert proof(ImageTest(run=("id",), stdout=pattern)) == f"`id` prints {told}."
+    assert proof(ImageTest(run=("id",), stdout=pattern), Runtime()) == f"`id` prints {told}."
+
+
+REDIS = ServiceTest(
+    config="{}",
+    command="redis-server /etc/redis.conf",
+    healthcheck=("healthcheck_listen", "redis-server", "6379"),
+)
+
+
+def test_a_service_is_told_by_what_a_deployment_does_with_it() -> None:
+    assert proof(REDIS, Runtime(user="redis:kolla", stop_signal="SIGINT")) == (
+        "As a service, by `redis-server /etc/redis.conf`: "
+        "healthy by `healthcheck_listen redis-server 6379`; runs as `redis`; "
+        "ends within 10 s of `SIGINT`."
+    )
+
+
+def test_a_service_is_told_with_all_that_stands_around_it() -> None:
+    test = replace(
+        REDIS,
+        files={"redis.conf": "bind 127.0.0.1", "acl": ""},
+        environment={"NAME": "value"},
+        bootstrap={"KOLLA_BOOTSTRAP": "", "KOLLA_ID": "1"},
+        prepare=("ip", "link", "add", "proof"),
+        run=("redis-cli", "ping"),
+        stdout="PONG",
+        user="kolla",
+        runs_as="nobody",
+        stop=3,
+    )
+
+    assert proof(test, Runtime(user="redis")) == (
+        "As a service, by `redis-server /etc/redis.conf`, with `acl`, `redis.conf`, `NAME=value`, "
+        "beside what `ip link add proof` prepares, "
+        "after a first run with `KOLLA_BOOTSTRAP`, `KOLLA_ID=1`: "
+        "healthy by `healthcheck_listen redis-server 6379`; runs as `nobody`; "
+        "as `kolla`, `redis-cli ping` prints `PONG`; ends within 3 s of `SIGTERM`."
+    )
+
+
+def test_a_service_of_root_is_told_to_run_as_root() -> None:
+    assert "; runs as `root`; " in proof(REDIS, Runtime())

@@ -14,7 +14,7 @@ from lamina.cli.options import (
     selection_options,
     settings_options,
 )
-from lamina.cli.outcomes import exit_code, result_values, show_result
+from lamina.cli.outcomes import exit_code, result_values, show_tests
 from lamina.cli.output import print_json, progress
 from lamina.model.selection import Selection
 from lamina.settings import Settings
@@ -24,7 +24,8 @@ from lamina.settings import Settings
     "test",
     cls=Command,
     help=f"""Run the tests that built images have in the catalogue, each in a throw-away copy of
-its image, without network.
+its image, without network. A test is a command, or a start of the service as a deployment
+makes it: with config.json mounted, by its user, until it is healthy, and to its stop.
 
 {SELECTION_HELP}
 """,
@@ -32,6 +33,7 @@ its image, without network.
         "lamina test": "All tests of the fleet.",
         "lamina test --kind infra": "Those of the infra images.",
         "lamina test mariadb-server": "Those of one image.",
+        "lamina test --json": "What every test has shown, and how long each phase took.",
     },
     exit_codes={
         0: "every test passed",
@@ -51,5 +53,5 @@ def command(settings: Settings, selection: Selection, *, as_json: bool) -> int:
     if as_json:
         print_json(result_values(result))
     else:
-        show_result(result, again=typed())
+        show_tests(result, again=typed())
     return exit_code(result)

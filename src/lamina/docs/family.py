@@ -32,7 +32,7 @@ def family_page(family: str, entries: Sequence[Entry], distro: Distro) -> str:
 
 
 def _section(entry: Entry) -> str:
-    image = entry.image
+    image, runtime = entry.image, entry.image.runtime
     facts = [f"- {name}: {told}" for name, told in _facts(entry) if told]
     parts = [
         f"## {prose(entry.name)}",
@@ -40,7 +40,7 @@ def _section(entry: Entry) -> str:
         "\n".join(facts),
     ]
     if image.tests:
-        parts += ["Tested:", "\n".join(f"- {proof(test)}" for test in image.tests)]
+        parts += ["Tested:", "\n".join(f"- {proof(test, runtime)}" for test in image.tests)]
     return "\n\n".join(parts)
 
 

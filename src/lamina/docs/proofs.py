@@ -3,27 +3,65 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from shlex import join as command_line
 
-from lamina.docs.markdown import code
-from lamina.model.image import ImageTest
+from lamina.docs.markdown import code, codes
+from lamina.model.image import ImageTest, Runtime, ServiceTest
 
 _LONGEST = 110  # letters of a command line
+_STOP_SIGNAL = "SIGTERM"  # of an image that states no other
 _SHELLS = ("bash", "dash", "sh")
 _INTERPRETERS = (*_SHELLS, "perl", "python3")
 
 
-def proof(test: ImageTest) -> str:
-    """Return what `test` proves, as one sentence in Markdown."""
-    who = f"as {code(test.user)}, " if test.user else ""
+def proof(test: ImageTest | ServiceTest, runtime: Runtime) -> str:
+    """Return what `test` proves of an image with this configuration: a sentence in Markdown."""
+    return _service(test, runtime) if isinstance(test, ServiceTest) else _command(test)
+
+
+def _service(test: ServiceTest, runtime: Runtime) -> str:
+    runs_as = test.runs_as or runtime.user.partition(":")[0] or "root"
+    shown = [
+        f"healthy by {code(_cut(command_line(test.healthcheck)))}",
+        f"runs as {code(runs_as)}",
+        *([f"{_asked(test.user)}{_said(test.run)} {_ending(test)}"] if test.run else []),
+        f"ends within {test.stop} s of {code(runtime.stop_signal or _STOP_SIGNAL)}",
+    ]
+    return f"As a service, by {code(_cut(test.command))}{_ground(test)}: {'; '.join(shown)}."
+
+
+def _asked(user: str) -> str:
+    return f"as {code(user)}, " if user else ""
+
+
+def _ground(test: ServiceTest) -> str:
+    """Return what a service finds when it starts."""
+    beside = [*sorted(test.files), *_variables(test.environment)]
+    parts = [
+        *([f"with {codes(beside)}"] if beside else []),
+        *([f"beside what {_said(test.prepare)} prepares"] if test.prepare else []),
+        *(
+            [f"after a first run with {codes(_variables(test.bootstrap))}"]
+            if test.bootstrap
+            else []
+        ),
+    ]
+    return "".join(f", {part}" for part in parts)
+
+
+def _variables(values: Mapping[str, str]) -> Iterator[str]:
+    return (f"{name}={value}" if value else name for name, value in sorted(values.items()))
+
+
+def _command(test: ImageTest) -> str:
     whilst = f"while {_running(test.start)} runs, " if test.start else ""
-    sentence = f"{who}{whilst}{_said(test.run)} {_ending(test)}."
+    sentence = f"{_asked(test.user)}{whilst}{_said(test.run)} {_ending(test)}."
     # A command keeps its letters.
     return sentence if sentence.startswith("`") else sentence[0].upper() + sentence[1:]
 
 
-def _ending(test: ImageTest) -> str:
+def _ending(test: ImageTest | ServiceTest) -> str:
     """Return what is expected of the command: its status, its output, or both."""
     expected = []
     if test.exit:
