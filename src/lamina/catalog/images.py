@@ -9,6 +9,7 @@ from lamina.catalog.accounts import Accounts
 from lamina.catalog.forms import ImageForm
 from lamina.catalog.parts import HealthcheckForm, ProofForm
 from lamina.catalog.specs import Spec, Specs
+from lamina.model.architecture import architecture_of, machine_of
 from lamina.model.catalog import Distro
 from lamina.model.image import (
     FileCopy,
@@ -24,9 +25,6 @@ from lamina.model.image import (
 
 TYPE_WORD = "{type}"
 """What stands for the image's type in a value of its environment or labels."""
-
-# The names that the kernel has for what a distribution calls otherwise.
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 Copies = Mapping[str, tuple[FileCopy, ...]]
 
@@ -140,8 +138,8 @@ def _filled(image: Image, distro: Distro) -> Runtime:
         TYPE_WORD: image.id.type or "",
         "{name}": image.id.name,
         "{distro}": distro.short,
-        "{architecture}": distro.architecture,
-        "{machine}": _MACHINES.get(distro.architecture, distro.architecture),
+        "{architecture}": architecture_of(distro.architecture),
+        "{machine}": machine_of(distro.architecture),
     }
 
     def fill(values: Mapping[str, str]) -> Mapping[str, str]:

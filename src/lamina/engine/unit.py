@@ -88,6 +88,8 @@ class UnitFacts:
     files: tuple[str, ...]  # what the tree holds, directories aside; relative, sorted
     directories: tuple[Directory, ...]  # sorted by path
     links: tuple[str, ...]  # those of `files` that are symbolic links
+    # All paths as dpkg lists them, relative, if any of them leads through a link into /usr.
+    listed: tuple[str, ...] = ()
     interests: tuple[str, ...] = ()  # triggers that the package waits for
     activates: tuple[str, ...] = ()  # triggers that its unpacking activates, and that it awaits
     notifies: tuple[str, ...] = ()  # triggers that it activates and does not await
@@ -100,7 +102,10 @@ class UnitFacts:
 
     def to_json(self) -> str:
         """Return the facts as JSON."""
-        return json.dumps({**asdict(self), "digest": str(self.digest)}, sort_keys=True)
+        facts = {**asdict(self), "digest": str(self.digest)}
+        if not self.listed:
+            del facts["listed"]
+        return json.dumps(facts, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> UnitFacts:
@@ -108,6 +113,7 @@ class UnitFacts:
         raw: dict[str, Any] = json.loads(text)
         for name in _TUPLES:
             raw[name] = tuple(raw[name])
+        raw["listed"] = tuple(raw.get("listed", ()))
         raw["digest"] = Digest.parse(raw["digest"])
         raw["directories"] = tuple(Directory(**directory) for directory in raw["directories"])
         return cls(**raw)
