@@ -39,6 +39,7 @@ def catalogue_files(folder: Path) -> list[Path]:
     sections = ("infra", "openstack", "distros")
     return [
         folder / "users.yaml",
+        folder / "rules.yaml",
         *(path for name in sections for path in (folder / name).glob("*")),
     ]
 
@@ -85,5 +86,5 @@ def test_a_fault_of_a_single_file_is_seen_by_the_schema(case: str) -> None:
 
 def test_every_key_has_a_description() -> None:
     named = dict(keys(SCHEMA["$defs"]))
-    assert {"images", "packages", "uid", "suites", "append", "interval"} <= set(named)
+    assert {"images", "packages", "uid", "suites", "glob", "append", "interval"} <= set(named)
     assert [key for key, found in keys(SCHEMA["$defs"]) if not found.get("description")] == []
