@@ -17,9 +17,9 @@ from lamina.catalog.parts import (
     FileForm,
     Healthcheck,
     PackagesByDistro,
-    ProofForm,
     RepositoriesByDistro,
 )
+from lamina.catalog.proofs import ProofForm
 from lamina.catalog.texts import (
     AbsolutePath,
     AccountName,
@@ -261,6 +261,9 @@ class DistroForm:
         dict[RepositoryName, RepositoryForm],
         Field(min_length=1, description="Its package repositories by name."),
     ]
+    untried: Annotated[
+        Line, Field(description="Why nobody has built for it yet; absent once somebody has.")
+    ] = ""
 
 
 @with_config(CLOSED)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from lamina.catalog.accounts import Accounts
 from lamina.catalog.forms import ImageForm
-from lamina.catalog.parts import HealthcheckForm, ProofForm
+from lamina.catalog.parts import HealthcheckForm
+from lamina.catalog.proofs import CommandProofForm, ServiceProofForm, config_text
 from lamina.catalog.specs import Spec, Specs
 from lamina.model.architecture import architecture_of, machine_of
 from lamina.model.catalog import Distro
@@ -20,6 +22,7 @@ from lamina.model.image import (
     ImageTest,
     Kind,
     Runtime,
+    ServiceTest,
     User,
 )
 
@@ -42,8 +45,15 @@ def make_images(
         for id_ in _ids(spec):
             parent = images[_parent_id(specs, spec, id_)] if spec.form.parent else None
             images[id_] = _image(id_, spec, parent, made, copies[spec.name])
-    # Filled last: a word that is inherited means the image that inherits it.
-    return tuple(replace(image, runtime=_filled(image, distro)) for image in images.values())
+    return tuple(
+        replace(
+            image,
+            # Filled last: a word that is inherited means the image that inherits it.
+            runtime=_filled(image, distro),
+            unbuildable=specs.obstacle(image.id.name),
+        )
+        for image in images.values()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +85,7 @@ def _image(
     id_: ImageId, spec: Spec, parent: Image | None, made: _Made, files: tuple[FileCopy, ...]
 ) -> Image:
     form = spec.form
-    unbuildable = spec.unbuildable
-    if not unbuildable and parent and parent.unbuildable:
-        unbuildable = f"its parent '{parent.id}' cannot be built: {parent.unbuildable}"
+    runtime = _runtime(form, parent.runtime if parent else Runtime())
     return Image(
         id=id_,
         kind=spec.kind,
@@ -92,9 +100,8 @@ def _image(
         files=files,
         remove=form.remove,
         steps=form.steps,
-        runtime=_runtime(form, parent.runtime if parent else Runtime()),
-        tests=tuple(map(_test, form.test)),
-        unbuildable=unbuildable,
+        runtime=runtime,
+        tests=tuple(_test(test, runtime) for test in form.test),
         place=spec.entry.place(),
     )
 
@@ -172,13 +179,36 @@ def _healthcheck(form: ImageForm) -> Healthcheck | None:
             return Healthcheck(command=command)
 
 
-def _test(form: ProofForm) -> ImageTest:
-    return ImageTest(
-        run=form.run,
-        start=form.start or (),
-        stdout=form.stdout,
-        exit=form.exit,
-        user=form.user or "",
-        loopback=form.loopback,
-        timeout=form.timeout,
-    )
+def _test(form: CommandProofForm | ServiceProofForm, runtime: Runtime) -> ImageTest | ServiceTest:
+    match form:
+        case CommandProofForm():
+            return ImageTest(
+                run=form.run,
+                start=form.start or (),
+                stdout=form.stdout,
+                exit=form.exit,
+                user=form.user or "",
+                loopback=form.loopback,
+                timeout=form.timeout,
+            )
+        case ServiceProofForm():
+            own = runtime.healthcheck.command if runtime.healthcheck else ()
+            return ServiceTest(
+                config=config_text(form.config),
+                command=form.config.command,
+                healthcheck=form.healthcheck or own,
+                files=form.files,
+                environment=form.environment,
+                bootstrap=form.bootstrap or {},
+                prepare=form.prepare or (),
+                run=form.run or (),
+                stdout=form.stdout,
+                exit=form.exit,
+                user=form.user or "",
+                runs_as=form.runs_as or "",
+                stop=form.stop,
+                loopback=form.loopback,
+                timeout=form.timeout,
+            )
+        case _:
+            assert_never(form)

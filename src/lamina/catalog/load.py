@@ -12,11 +12,13 @@ from lamina.catalog.entries import read_entries
 from lamina.catalog.files import copy_files
 from lamina.catalog.folder import make_folders
 from lamina.catalog.images import make_images
+from lamina.catalog.offers import make_offers
 from lamina.catalog.relations import Surroundings, relation_faults
 from lamina.catalog.rules import read_rules
 from lamina.catalog.specs import make_specs
 from lamina.errors import CatalogError
 from lamina.model.catalog import Catalog, Distro
+from lamina.model.offer import Offers
 
 
 def load_catalog(
@@ -47,6 +49,18 @@ def load_catalog(
     faults.extend(found)
     CatalogError.raise_all(faults)
     return Catalog(distro=chosen, images=make_images(specs, accounts, copies, chosen))
+
+
+def load_offers(folders: Sequence[Path]) -> tuple[Offers, ...]:
+    """Return what every distribution has of the images of the catalogue in `folders`.
+
+    Those come first that the catalogue describes, then those that its entries only name.
+    Raises `CatalogError` as `load_catalog` does, for what is wrong in the files alone.
+    """
+    layers = make_folders(folders)
+    distros, entries = read_distros(layers), read_entries(layers)
+    CatalogError.raise_all([*distros.faults, *entries.faults])
+    return make_offers(entries, distros)
 
 
 def load_distro(folders: Sequence[Path], distro: str, *, architecture: str | None = None) -> Distro:

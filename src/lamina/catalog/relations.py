@@ -12,9 +12,11 @@ from lamina.catalog.distros import Distros, is_known
 from lamina.catalog.forms import ImageForm
 from lamina.catalog.images import TYPE_WORD
 from lamina.catalog.projects import is_project
+from lamina.catalog.proofs import ServiceProofForm
 from lamina.catalog.specs import Spec, Specs
 from lamina.errors import Fault
 from lamina.model.catalog import Distro
+from lamina.model.contract import START
 from lamina.model.image import Kind, Type
 from lamina.model.names import reserved_words
 from lamina.model.spelling import did_you_mean
@@ -53,6 +55,7 @@ def relation_faults(specs: Specs, surroundings: Surroundings) -> Iterator[Fault]
         yield from _words(spec, surroundings.distros)
         yield from _files(spec)
         yield from _accounts(spec, specs, surroundings.accounts)
+        yield from _tests(spec, specs)
 
 
 def _cycles(specs: Specs) -> Iterator[Fault]:
@@ -266,4 +269,35 @@ def _run_as(spec: Spec, specs: Specs, accounts: Accounts) -> Iterator[Fault]:
                 spec.entry.place("run_as"),
                 f"'{spec.name}' runs as the {what} '{name}', which neither it nor an ancestor has",
                 did_you_mean(name, known - {"root"}, otherwise=f"add it to '{what}s'"),
+            )
+
+
+def _tests(spec: Spec, specs: Specs) -> Iterator[Fault]:
+    """Yield what the tests that start a service lack."""
+    tests = [test for test in spec.form.test if isinstance(test, ServiceProofForm)]
+    lineage = specs.lineage(spec.name)
+    if not tests or lineage[-1].form.parent is not None:
+        # An ancestor that could not be read may have what is lacking.
+        return
+    forms = [each.form for each in lineage]
+    entrypoint = next((form.entrypoint for form in forms if form.entrypoint is not None), ())
+    command = next((form.command for form in forms if form.command is not None), ())
+    if START not in (*entrypoint, *command):
+        yield Fault(
+            spec.entry.place("test", tests[0].config.command),
+            f"the test of '{tests[0].config.command}' has a 'config', which '{spec.name}' does not "
+            f"read, for it does not start '{START}'",
+            f"delete its 'command', or let it be [{START}]"
+            if spec.form.command
+            else f"have it start '{START}' by 'entrypoint' and 'command', as 'base' does",
+        )
+    if any(form.healthcheck for form in forms):
+        return
+    for test in tests:
+        if test.healthcheck is None:
+            yield Fault(
+                spec.entry.place("test", test.config.command),
+                f"the test of '{test.config.command}' has no 'healthcheck', and neither has "
+                f"'{spec.name}'",
+                "add one, such as '[healthcheck_listen, PROCESS, PORT]'",
             )

@@ -7,11 +7,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from lamina.catalog.changes import ChangeForm, ListChange, MapChange, ValueChange, called
-from lamina.catalog.distros import pick
+from lamina.catalog.distros import Addressee, pick
 from lamina.catalog.entries import Change, Entries, Entry
 from lamina.catalog.forms import ImageForm
 from lamina.errors import Fault
-from lamina.model.catalog import Distro
 from lamina.model.image import Kind
 from lamina.model.spelling import did_you_mean
 
@@ -54,8 +53,18 @@ class Specs:
             spec = self.by_name.get(spec.form.parent or "")
         return tuple(lineage.values())
 
+    def obstacle(self, name: str) -> str:
+        """Return why there cannot be an image: by its own entry, or by that of an ancestor."""
+        for distance, spec in enumerate(self.lineage(name)):
+            if spec.unbuildable and distance == 0:
+                return spec.unbuildable
+            if spec.unbuildable:
+                who = "parent" if distance == 1 else "ancestor"
+                return f"its {who} '{spec.name}' cannot be built: {spec.unbuildable}"
+        return ""
 
-def make_specs(entries: Entries, distro: Distro) -> tuple[Specs, tuple[Fault, ...]]:
+
+def make_specs(entries: Entries, distro: Addressee) -> tuple[Specs, tuple[Fault, ...]]:
     """Return what `entries` say for `distro`, and the faults of their changes."""
     by_name: dict[str, Spec] = {}
     faults: list[Fault] = []
@@ -65,7 +74,7 @@ def make_specs(entries: Entries, distro: Distro) -> tuple[Specs, tuple[Fault, ..
     return Specs(by_name=by_name, entries=entries), tuple(faults)
 
 
-def _spec(entry: Entry, distro: Distro) -> Spec:
+def _spec(entry: Entry, distro: Addressee) -> Spec:
     values = _values(entry.form, distro)
     for change in entry.changes:
         values |= _changed(values, change, distro)
@@ -81,7 +90,7 @@ def _spec(entry: Entry, distro: Distro) -> Spec:
     )
 
 
-def _values(form: ImageForm, distro: Distro) -> dict[str, Any]:
+def _values(form: ImageForm, distro: Addressee) -> dict[str, Any]:
     """Return the fields that a change may meet: for one distribution, short forms written out."""
     values = {name: getattr(form, name) for name in _CHANGEABLE}
     for name in ("packages", "repositories"):
@@ -92,7 +101,7 @@ def _values(form: ImageForm, distro: Distro) -> dict[str, Any]:
     return values
 
 
-def _changes(change: Change, distro: Distro) -> Iterator[tuple[str, Any]]:
+def _changes(change: Change, distro: Addressee) -> Iterator[tuple[str, Any]]:
     """Yield the changes of fields that are meant for `distro`."""
     for name in _CHANGEABLE:
         wanted = getattr(change.form, name)
@@ -102,7 +111,7 @@ def _changes(change: Change, distro: Distro) -> Iterator[tuple[str, Any]]:
             yield name, wanted
 
 
-def _changed(values: Mapping[str, Any], change: Change, distro: Distro) -> dict[str, Any]:
+def _changed(values: Mapping[str, Any], change: Change, distro: Addressee) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, wanted in _changes(change, distro):
         match wanted:
@@ -115,7 +124,7 @@ def _changed(values: Mapping[str, Any], change: Change, distro: Distro) -> dict[
     return result
 
 
-def _removals(entry: Entry, distro: Distro) -> Iterator[Fault]:
+def _removals(entry: Entry, distro: Addressee) -> Iterator[Fault]:
     """Yield a fault for everything that a change removes but that is not there."""
     values = _values(entry.form, distro)
     for change in entry.changes:
@@ -133,7 +142,7 @@ def _removals(entry: Entry, distro: Distro) -> Iterator[Fault]:
         values |= _changed(values, change, distro)
 
 
-def _unpackaged(entry: Entry, packages: tuple[str, ...] | None, distro: Distro) -> str:
+def _unpackaged(entry: Entry, packages: tuple[str, ...] | None, distro: Addressee) -> str:
     written = entry.form.packages
     if packages is not None or not isinstance(written, dict) or not written:
         return ""

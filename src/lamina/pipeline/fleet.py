@@ -16,7 +16,7 @@ from lamina.model.event import Listener, Note
 from lamina.model.image import ImageId
 from lamina.model.lock import Lock
 from lamina.model.plan import Plan
-from lamina.model.selection import select
+from lamina.model.selection import Selection, of_kind, select
 from lamina.plan import make_plan
 from lamina.settings import Settings
 from lamina.store.gc import Sweep, collect, plan_gc, read_contents
@@ -34,9 +34,10 @@ def distros(settings: Settings) -> tuple[str, ...]:
     return distro_names(_folders(settings))
 
 
-def choose(settings: Settings, catalog: Catalog, terms: Sequence[str]) -> tuple[ImageId, ...]:
-    """Return the images that the terms select; none select all."""
-    return select(catalog, terms, profiles=settings.profiles)
+def choose(settings: Settings, catalog: Catalog, selection: Selection) -> tuple[ImageId, ...]:
+    """Return the selected images."""
+    chosen = select(catalog, selection.terms, profiles=settings.profiles)
+    return of_kind(catalog, chosen, selection.kind)
 
 
 def current(settings: Settings) -> Current:
