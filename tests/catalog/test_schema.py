@@ -15,6 +15,7 @@ SCHEMA = json_schema()
 
 # The case, and whether an editor can see its fault in the file alone.
 REFUSED = [
+    "artifact-with-faults",
     "bad-environment-name",
     "bad-file-mode",
     "bad-image-name",
@@ -38,7 +39,7 @@ REFUSED = [
 def catalogue_files(folder: Path) -> list[Path]:
     sections = ("infra", "openstack", "distros")
     return [
-        folder / "users.yaml",
+        *(path for path in (folder / "users.yaml", folder / "sources.yaml") if path.exists()),
         *(path for name in sections for path in (folder / name).glob("*")),
     ]
 
@@ -69,7 +70,9 @@ def test_a_file_of_a_right_catalogue_follows_the_schema(path: Path) -> None:
     assert faults == []
 
 
-@pytest.mark.parametrize("case", ["good-inheritance", "good-overlay-changes", "good-types"])
+@pytest.mark.parametrize(
+    "case", ["good-artifacts", "good-inheritance", "good-overlay-changes", "good-types"]
+)
 def test_a_good_case_follows_the_schema(case: str) -> None:
     files = list((CASES / case).rglob("*.yaml"))
     assert files
