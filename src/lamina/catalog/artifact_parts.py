@@ -132,9 +132,9 @@ RemotePath = Annotated[
 ArchivePath = Annotated[
     str,
     Grammar(
-        rf"{_PART}(?:/{_PART})*/?",
+        rf"\./|{_PART}(?:/{_PART})*/?",
         "a path in an archive",
-        "write it relative to the archive's root, without '.' and '..'",
+        "write it relative to the archive's root, without '.' and '..'; './' is all of it",
     ),
     AfterValidator(_variables),
 ]

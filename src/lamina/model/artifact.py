@@ -8,6 +8,8 @@ from enum import StrEnum
 from lamina.model.digest import Digest
 
 ANY_ARCHITECTURE = "all"
+WHOLE = "./"
+"""What a placement takes that takes all of an archive."""
 
 
 class Packing(StrEnum):

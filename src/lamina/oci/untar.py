@@ -149,10 +149,9 @@ def _entry(block: bytes, records: _Records) -> Entry:
     size = _integer(records, b"size", block[124:136], path)
     if size and kind is not EntryKind.FILE:
         raise RefusedError(f"a {kind} has content", path)
-    inside = _inside(path)
-    kind, inside = _unmarked(kind, inside)
+    kind, plain = _unmarked(kind, inside(path))
     return Entry(
-        path=inside,
+        path=plain,
         kind=kind,
         mode=_number(block[100:108]) & 0o7777,
         uid=_integer(records, b"uid", block[108:116], path),
@@ -236,10 +235,10 @@ def _target(kind: EntryKind, link: bytes) -> str:
     text = os.fsdecode(link)
     if not text or "\0" in text:
         raise RefusedError("a link points nowhere")
-    return _inside(text) if kind is EntryKind.HARDLINK else text
+    return inside(text) if kind is EntryKind.HARDLINK else text
 
 
-def _inside(path: str) -> str:
+def inside(path: str) -> str:
     """Return a path in its plain form; refuse one that lies outside the root by its name."""
     if path.startswith("/") or "\0" in path:
         raise RefusedError("a path is absolute or has a NUL in it", path)
