@@ -69,7 +69,7 @@ def _in_unit(keys: Keys, entry: UnitEntry) -> Iterator[Finding]:
             yield Finding(keys=(*keys, name), message=f"'{value}' cannot be a package's {name}")
     if entry.size <= 0:
         yield Finding(keys=(*keys, "size"), message=f"{entry.size} is not the size of a file")
-    if fault := _path_fault(entry.path):
+    if fault := "names a host" if _HOST.match(entry.path) else _path_fault(entry.path):
         message = f"the path '{entry.path}' {fault}"
         yield Finding(keys=(*keys, "path"), message=message, remedy=_RELATIVE)
 
@@ -110,7 +110,7 @@ def _in_placement(keys: Keys, entry: PlacementEntry) -> Iterator[Finding]:
 
 
 def _path_fault(path: str) -> str:
-    if "://" in path or _HOST.match(path):
+    if "://" in path:
         return "names a host"
     if path.startswith("/"):
         return "is absolute"
