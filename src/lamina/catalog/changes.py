@@ -13,8 +13,8 @@ from lamina.catalog.parts import (
     CLOSED,
     FileForm,
     Healthcheck,
-    ProofForm,
 )
+from lamina.catalog.proofs import CommandProofForm, ProofForm, ServiceProofForm
 from lamina.catalog.texts import (
     AbsolutePath,
     AccountName,
@@ -46,7 +46,7 @@ class ListChange(Generic[T]):
         tuple[str, ...],
         Field(
             description="Items to take out; a file by its `path`, an artifact by its `name`, a "
-            "test by its command line."
+            "test by its command line, or by that in its `config`."
         ),
     ] = ()
     replace: Annotated[
@@ -201,8 +201,10 @@ def called(item: object) -> str:
             return item.path
         case ArtifactForm():
             return item.name
-        case ProofForm():
+        case CommandProofForm():
             return " ".join(item.run)
+        case ServiceProofForm():
+            return item.config.command
         case _:
             return str(item)
 
