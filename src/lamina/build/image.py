@@ -23,6 +23,7 @@ from lamina.backends.deb.install import (
 )
 from lamina.build.units import Units
 from lamina.engine import delta, finish, sandbox
+from lamina.engine.merged import make_links
 from lamina.engine.sandbox import Bind, Call, Sandbox
 from lamina.engine.stack import (
     DIVERSIONS,
@@ -200,6 +201,8 @@ def _sandbox(job: Job, store: Store, folder: Path, trees: tuple[str, ...]) -> Sa
         ),
     )
     sandbox.prepare(box)
+    if not job.stack.lowers:
+        make_links(box.upper, box.lowers)
     wanted = corrections(
         job.stack,
         [job.facts[key] for key in job.locked.units],

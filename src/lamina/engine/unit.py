@@ -89,6 +89,8 @@ class UnitFacts:
     files: tuple[str, ...]  # what the tree holds, directories aside; relative, sorted
     directories: tuple[Directory, ...]  # sorted by path
     links: tuple[str, ...]  # those of `files` that are symbolic links
+    # All paths as dpkg lists them, relative, if any of them leads through a link into /usr.
+    listed: tuple[str, ...] = ()
     interests: tuple[str, ...] = ()  # triggers that the package waits for
     activates: tuple[str, ...] = ()  # triggers that its unpacking activates, and that it awaits
     notifies: tuple[str, ...] = ()  # triggers that it activates and does not await
@@ -101,10 +103,12 @@ class UnitFacts:
     kind: UnitKind = UnitKind.PACKAGE
 
     def to_json(self) -> str:
-        """Return the facts as JSON; a package's do not say what kind they are of."""
+        """Return the facts as JSON; those that a unit has only in rare cases are left out."""
         facts = {**asdict(self), "digest": str(self.digest)}
         if self.kind is UnitKind.PACKAGE:
             del facts["kind"]
+        if not self.listed:
+            del facts["listed"]
         return json.dumps(facts, sort_keys=True)
 
     @classmethod
@@ -113,6 +117,7 @@ class UnitFacts:
         raw: dict[str, Any] = json.loads(text)
         for name in _TUPLES:
             raw[name] = tuple(raw[name])
+        raw["listed"] = tuple(raw.get("listed", ()))
         raw["digest"] = Digest.parse(raw["digest"])
         raw["kind"] = UnitKind(raw.get("kind", UnitKind.PACKAGE))
         raw["directories"] = tuple(Directory(**directory) for directory in raw["directories"])
