@@ -22,6 +22,7 @@ FOLDERS = {
     "openvswitch/kolla_extend_start": "/var/log/kolla/openvswitch",
     "ovn/kolla_extend_start": "/var/log/kolla/openvswitch",
     "prometheus/kolla_extend_start": "/var/log/kolla/prometheus",
+    "redis/kolla_extend_start": "/var/log/kolla/redis",
 }
 
 
@@ -96,6 +97,25 @@ def test_an_initiator_gets_its_name_once(container: Container) -> None:
     assert name.startswith("InitiatorName=iqn.proof:")
     assert file.read_text() == name
     assert extended.calls == ["service"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "there"),
+    [("hourly", "hourly"), ("daily", "daily"), ("", "daily"), ("d", "daily"), ("never", "daily")],
+)
+def test_logs_are_rotated_as_often_as_the_deployment_says(
+    schedule: str, there: str, container: Container
+) -> None:
+    extended = extension(container, "cron/kolla_extend_start")
+    for name in ("d", "hourly", "daily", "weekly", "monthly"):
+        container.folder(f"/etc/cron.{name}")
+    container.put("/etc/cron.daily/logrotate", "rotate")
+    variables = {"KOLLA_LOGROTATE_SCHEDULE": schedule} if schedule else {}
+
+    for _ in range(2):
+        extended.start(environment=variables)
+        found = [path.parent.name for path in container.path("/etc").glob("cron.*/logrotate")]
+        assert found == [f"cron.{there}"]
 
 
 @pytest.fixture
