@@ -25,6 +25,7 @@ _PASSWORD = re.compile(rb"(?m)^[^:\n]+:(?:[^:!*\n][^:\n]{5,})?:")
 _OWN = (
     "*/.erlang.cookie",
     "etc/*/authkey",
+    "etc/*rndc.key",
     "etc/hostid",
     "etc/iscsi/initiatorname.iscsi",
     "etc/machine-id",
@@ -104,6 +105,7 @@ _PEM = b"-----BEGIN %sPRIVATE KEY-----\n%sMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwgg
         ("srv/key", b"# note\n" + _PEM % (b"OPENSSH ", b""), "a private key"),
         ("srv/key", _PEM % (b"RSA ", b"Proc-Type: 4,ENCRYPTED\n\n"), "a private key"),
         ("etc/ssl/private/ssl-cert-snakeoil.key", b"x", "every machine must have its own"),
+        ("etc/bind/rndc.key", b'key "rndc-key"', "every machine must have its own"),
         ("var/lib/rabbitmq/.erlang.cookie", b"QWERTY", "every machine must have its own"),
         ("etc/machine-id", b"0123456789abcdef\n", "every machine must have its own"),
         (
