@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -24,6 +24,18 @@ T = TypeVar("T")
 # is then adding its file.
 _BACKEND_WORDS = ("deb", "rpm")
 _ARMOUR = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+
+
+class Addressee(Protocol):
+    """Whom entries have something for: a distribution, or no more than a word for one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called: `debian-13`."""
+
+    @property
+    def fallback(self) -> tuple[str, ...]:
+        """The words that entries know it by, most special first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +112,7 @@ def choose_distro(
     )
 
 
-def pick(by_word: Mapping[str, T], distro: Distro) -> T | None:
+def pick(by_word: Mapping[str, T], distro: Addressee) -> T | None:
     """Return the value for `distro`: that of its most special word."""
     return next((by_word[word] for word in distro.fallback if word in by_word), None)
 

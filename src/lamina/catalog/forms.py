@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictBool, StrictInt, Tag, with_config
 
+from lamina.catalog.artifact_parts import ArtifactsByDistro
 from lamina.catalog.changes import ChangeForm
 from lamina.catalog.parts import (
     CLOSED,
@@ -78,6 +79,13 @@ class ImageForm:
     repositories: Annotated[
         RepositoriesByDistro | None,
         Field(description="Further repositories of the distribution that the image needs."),
+    ] = None
+    artifacts: Annotated[
+        ArtifactsByDistro | None,
+        Field(
+            description="Release archives and programs of publishers: a list, or one for each "
+            "distribution's word."
+        ),
     ] = None
     files: Annotated[
         tuple[FileForm, ...], Field(description="Files of the catalogue to copy into the image.")

@@ -11,10 +11,13 @@ from lamina.catalog.entries import read_entries
 from lamina.catalog.files import copy_files
 from lamina.catalog.folder import make_folders
 from lamina.catalog.images import make_images
+from lamina.catalog.offers import make_offers
 from lamina.catalog.relations import Surroundings, relation_faults
+from lamina.catalog.sources import read_sources
 from lamina.catalog.specs import make_specs
 from lamina.errors import CatalogError
 from lamina.model.catalog import Catalog, Distro
+from lamina.model.offer import Offers
 
 
 def load_catalog(
@@ -29,20 +32,34 @@ def load_catalog(
     layers = make_folders(folders)
     distros = read_distros(layers)
     accounts = read_accounts(layers)
+    sources = read_sources(layers)
     entries = read_entries(layers)
-    faults = [*distros.faults, *accounts.faults, *entries.faults]
+    faults = [*distros.faults, *accounts.faults, *sources.faults, *entries.faults]
     if distro not in distros.by_name:
         # Perhaps it is there, in a file with a fault.
         CatalogError.raise_all(faults)
     chosen = choose_distro(distros, layers, distro, architecture)
-    specs, found = make_specs(entries, chosen)
+    specs, found = make_specs(entries, chosen, chosen.architecture)
     faults.extend(found)
-    surroundings = Surroundings(distro=chosen, distros=distros, accounts=accounts)
+    surroundings = Surroundings(distro=chosen, distros=distros, accounts=accounts, sources=sources)
     faults.extend(relation_faults(specs, surroundings))
     copies, found = copy_files(specs, layers)
     faults.extend(found)
     CatalogError.raise_all(faults)
-    return Catalog(distro=chosen, images=make_images(specs, accounts, copies, chosen))
+    images = make_images(specs, accounts, copies, chosen)
+    return Catalog(distro=chosen, images=images, sources=sources.urls)
+
+
+def load_offers(folders: Sequence[Path]) -> tuple[Offers, ...]:
+    """Return what every distribution has of the images of the catalogue in `folders`.
+
+    Those come first that the catalogue describes, then those that its entries only name.
+    Raises `CatalogError` as `load_catalog` does, for what is wrong in the files alone.
+    """
+    layers = make_folders(folders)
+    distros, entries = read_distros(layers), read_entries(layers)
+    CatalogError.raise_all([*distros.faults, *entries.faults])
+    return make_offers(entries, distros)
 
 
 def load_distro(folders: Sequence[Path], distro: str, *, architecture: str | None = None) -> Distro:

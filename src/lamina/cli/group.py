@@ -30,6 +30,7 @@ COMMANDS = MappingProxyType(
         "export": "Hand images to a folder, an archive or a container engine.",
         "storage": "Report what images weigh and share.",
         "diff": "Show what changed between two states of an image.",
+        "docs": "Write pages about the images of the catalogue.",
         "gc": "Delete what no lock and no tag needs.",
         "schema": "Print the JSON Schema of catalogue files.",
         "completion": "Print a shell's completion script.",

@@ -14,7 +14,9 @@ from click.shell_completion import CompletionItem
 
 from lamina import pipeline
 from lamina.errors import LaminaError
+from lamina.model.image import Kind
 from lamina.model.lock import LAYER_BUDGET, MOST_LAYERS
+from lamina.model.selection import Selection
 from lamina.settings import Flags, Surroundings, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -109,11 +111,24 @@ def json_option(function: F) -> F:
     )(function)
 
 
-def selection_argument(function: F) -> F:
-    """Give a command the selection of images, which it gets as `terms`."""
-    return click.argument("terms", metavar="[SELECT]...", nargs=-1, shell_complete=_completed)(
-        function
-    )
+def selection_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the selection of images, which it gets as a `Selection`, `selection`."""
+
+    @wraps(function)
+    def command(*, terms: tuple[str, ...], kind: str | None, **others: Any) -> int:
+        selection = Selection(terms=terms, kind=Kind(kind) if kind else None)
+        return function(selection=selection, **others)
+
+    for option in (
+        click.option(
+            "--kind",
+            type=click.Choice([kind.value for kind in Kind]),
+            help="Of the selected images those of this kind only.",
+        ),
+        click.argument("terms", metavar="[SELECT]...", nargs=-1, shell_complete=_completed),
+    ):
+        command = option(command)
+    return command
 
 
 def image_argument(function: F) -> F:

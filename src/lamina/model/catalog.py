@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from lamina.model.image import Image, ImageId
+
+# The names that the kernel has for what a distribution calls otherwise.
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,11 @@ class Distro:
     repositories: tuple[Repository, ...]
     rules: tuple[PathRule, ...]
 
+    @property
+    def machine(self) -> str:
+        """The kernel's word for the architecture: `x86_64`."""
+        return _MACHINES.get(self.architecture, self.architecture)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
@@ -49,6 +57,7 @@ class Catalog:
 
     distro: Distro
     images: tuple[Image, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)  # addresses of artifacts, by name
 
     def by_id(self) -> Mapping[ImageId, Image]:
         """Return the images by their ids."""

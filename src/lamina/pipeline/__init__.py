@@ -7,6 +7,7 @@ hands on what comes of it.
 from lamina.build.fleet import RunResult
 from lamina.pipeline.builds import build
 from lamina.pipeline.diff import diff
+from lamina.pipeline.docs import docs
 from lamina.pipeline.fleet import (
     choose,
     collect_garbage,
@@ -27,6 +28,7 @@ __all__ = [
     "collect_garbage",
     "current",
     "diff",
+    "docs",
     "export",
     "garbage",
     "load",

@@ -15,7 +15,7 @@ from lamina.model.event import Listener, Note
 from lamina.model.image import ImageId
 from lamina.model.lock import Lock
 from lamina.model.plan import Plan
-from lamina.model.selection import select
+from lamina.model.selection import Selection, of_kind, select
 from lamina.plan import make_plan
 from lamina.settings import Settings
 from lamina.store.gc import Sweep, collect, plan_gc, read_contents
@@ -29,9 +29,10 @@ def load(settings: Settings) -> Catalog:
     return load_catalog(folders, settings.distro, architecture=settings.architecture)
 
 
-def choose(settings: Settings, catalog: Catalog, terms: Sequence[str]) -> tuple[ImageId, ...]:
-    """Return the images that the terms select; none select all."""
-    return select(catalog, terms, profiles=settings.profiles)
+def choose(settings: Settings, catalog: Catalog, selection: Selection) -> tuple[ImageId, ...]:
+    """Return the selected images."""
+    chosen = select(catalog, selection.terms, profiles=settings.profiles)
+    return of_kind(catalog, chosen, selection.kind)
 
 
 def current(settings: Settings) -> Current:
