@@ -24,6 +24,7 @@ FILES = [
     "_common/infra/base.yaml",
     "good-inheritance/catalog/infra/fleet.yaml",
     "good-overlay-changes/overlay/infra/own.yaml",
+    "good-service-test/catalog/infra/fleet.yaml",
     "good-types/catalog/openstack/nova.yaml",
 ]
 WORDS = st.sampled_from(["base", "debian", "append", "infra", "/x", "", "root", "0644", "x y"])

@@ -27,11 +27,20 @@ REFUSED = [
     "mode-without-quotes",
     "path-with-dots",
     "relative-path",
+    "service-test-with-faults",
     "test-without-run",
     "text-for-a-list",
     "unknown-key",
     "unknown-key-in-a-part",
     "unknown-key-of-a-file",
+]
+
+GOOD = [
+    "good-inheritance",
+    "good-overlay-changes",
+    "good-service-test",
+    "good-service-test-changed",
+    "good-types",
 ]
 
 
@@ -69,7 +78,7 @@ def test_a_file_of_a_right_catalogue_follows_the_schema(path: Path) -> None:
     assert faults == []
 
 
-@pytest.mark.parametrize("case", ["good-inheritance", "good-overlay-changes", "good-types"])
+@pytest.mark.parametrize("case", GOOD)
 def test_a_good_case_follows_the_schema(case: str) -> None:
     files = list((CASES / case).rglob("*.yaml"))
     assert files
@@ -85,5 +94,5 @@ def test_a_fault_of_a_single_file_is_seen_by_the_schema(case: str) -> None:
 
 def test_every_key_has_a_description() -> None:
     named = dict(keys(SCHEMA["$defs"]))
-    assert {"images", "packages", "uid", "suites", "append", "interval"} <= set(named)
+    assert {"images", "packages", "uid", "suites", "append", "interval", "runs_as"} <= set(named)
     assert [key for key, found in keys(SCHEMA["$defs"]) if not found.get("description")] == []

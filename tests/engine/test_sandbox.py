@@ -337,6 +337,13 @@ def test_a_call_that_hangs_is_not_tried_again(bench: Workbench) -> None:
     assert result.code is None
 
 
+def test_of_what_was_tried_again_the_last_that_ended_is_told(bench: Workbench) -> None:
+    script = "test -e /tried && sleep 60; touch /tried; echo first; exit 6"
+    result = run(bench.box(), [sh(script, retry=True, timeout=1.5)])[0]
+    assert (result.good, result.code, result.output) == (False, 6, "first\n")
+    assert 1.5 <= result.seconds < 5
+
+
 def accounts(folder: Path) -> Path:
     """Make a lower directory with users and groups, some lines of them odd."""
     (folder / "etc").mkdir(parents=True)

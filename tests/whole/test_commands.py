@@ -110,7 +110,8 @@ def test_the_tests_of_built_images_run_again(built: Workshop) -> None:
 
     assert result["counts"] == {"tested": 2}
     log = Path(result["images"][0]["log"]).read_text()
-    assert "## test logrotate --debug /etc/logrotate.conf\n" in log
+    assert "## health check: pgrep -x cron\n" in log
+    assert "## stop: SIGTERM\n" in log
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from lamina.catalog.parts import (
     CLOSED,
     FileForm,
     Healthcheck,
-    ProofForm,
 )
+from lamina.catalog.proofs import CommandProofForm, ProofForm, ServiceProofForm
 from lamina.catalog.texts import (
     AbsolutePath,
     AccountName,
@@ -43,7 +43,10 @@ class ListChange(Generic[T]):
     append: Annotated[tuple[T, ...], Field(description="Items to put behind the others.")] = ()
     remove: Annotated[
         tuple[str, ...],
-        Field(description="Items to take out; a file by its `path`, a test by its command line."),
+        Field(
+            description="Items to take out; a file by its `path`, a test by its command line, or "
+            "by that in its `config`."
+        ),
     ] = ()
     replace: Annotated[
         tuple[T, ...] | None, Field(description="Items to have instead of all others.")
@@ -184,8 +187,10 @@ def called(item: object) -> str:
     match item:
         case FileForm():
             return item.path
-        case ProofForm():
+        case CommandProofForm():
             return " ".join(item.run)
+        case ServiceProofForm():
+            return item.config.command
         case _:
             return str(item)
 

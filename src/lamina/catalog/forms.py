@@ -17,9 +17,9 @@ from lamina.catalog.parts import (
     FileForm,
     Healthcheck,
     PackagesByDistro,
-    ProofForm,
     RepositoriesByDistro,
 )
+from lamina.catalog.proofs import ProofForm
 from lamina.catalog.texts import (
     AbsolutePath,
     AccountName,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from lamina.catalog.accounts import Accounts
 from lamina.catalog.forms import ImageForm
-from lamina.catalog.parts import HealthcheckForm, ProofForm
+from lamina.catalog.parts import HealthcheckForm
+from lamina.catalog.proofs import CommandProofForm, ServiceProofForm, config_text
 from lamina.catalog.specs import Spec, Specs
 from lamina.model.catalog import Distro
 from lamina.model.image import (
@@ -19,6 +21,7 @@ from lamina.model.image import (
     ImageTest,
     Kind,
     Runtime,
+    ServiceTest,
     User,
 )
 
@@ -80,6 +83,7 @@ def _image(
     unbuildable = spec.unbuildable
     if not unbuildable and parent and parent.unbuildable:
         unbuildable = f"its parent '{parent.id}' cannot be built: {parent.unbuildable}"
+    runtime = _runtime(form, parent.runtime if parent else Runtime())
     return Image(
         id=id_,
         kind=spec.kind,
@@ -94,8 +98,8 @@ def _image(
         files=files,
         remove=form.remove,
         steps=form.steps,
-        runtime=_runtime(form, parent.runtime if parent else Runtime()),
-        tests=tuple(map(_test, form.test)),
+        runtime=runtime,
+        tests=tuple(_test(test, runtime) for test in form.test),
         unbuildable=unbuildable,
         place=spec.entry.place(),
     )
@@ -174,13 +178,36 @@ def _healthcheck(form: ImageForm) -> Healthcheck | None:
             return Healthcheck(command=command)
 
 
-def _test(form: ProofForm) -> ImageTest:
-    return ImageTest(
-        run=form.run,
-        start=form.start or (),
-        stdout=form.stdout,
-        exit=form.exit,
-        user=form.user or "",
-        loopback=form.loopback,
-        timeout=form.timeout,
-    )
+def _test(form: CommandProofForm | ServiceProofForm, runtime: Runtime) -> ImageTest | ServiceTest:
+    match form:
+        case CommandProofForm():
+            return ImageTest(
+                run=form.run,
+                start=form.start or (),
+                stdout=form.stdout,
+                exit=form.exit,
+                user=form.user or "",
+                loopback=form.loopback,
+                timeout=form.timeout,
+            )
+        case ServiceProofForm():
+            own = runtime.healthcheck.command if runtime.healthcheck else ()
+            return ServiceTest(
+                config=config_text(form.config),
+                command=form.config.command,
+                healthcheck=form.healthcheck or own,
+                files=form.files,
+                environment=form.environment,
+                bootstrap=form.bootstrap or {},
+                prepare=form.prepare or (),
+                run=form.run or (),
+                stdout=form.stdout,
+                exit=form.exit,
+                user=form.user or "",
+                runs_as=form.runs_as or "",
+                stop=form.stop,
+                loopback=form.loopback,
+                timeout=form.timeout,
+            )
+        case _:
+            assert_never(form)

@@ -12,6 +12,7 @@ from lamina.catalog.distros import Distros, is_known
 from lamina.catalog.forms import ImageForm
 from lamina.catalog.images import TYPE_WORD
 from lamina.catalog.projects import is_project
+from lamina.catalog.proofs import ServiceProofForm
 from lamina.catalog.specs import Spec, Specs
 from lamina.errors import Fault
 from lamina.model.catalog import Distro
@@ -53,6 +54,7 @@ def relation_faults(specs: Specs, surroundings: Surroundings) -> Iterator[Fault]
         yield from _words(spec, surroundings.distros)
         yield from _files(spec)
         yield from _accounts(spec, specs, surroundings.accounts)
+        yield from _tests(spec, specs)
 
 
 def _cycles(specs: Specs) -> Iterator[Fault]:
@@ -266,4 +268,19 @@ def _run_as(spec: Spec, specs: Specs, accounts: Accounts) -> Iterator[Fault]:
                 spec.entry.place("run_as"),
                 f"'{spec.name}' runs as the {what} '{name}', which neither it nor an ancestor has",
                 did_you_mean(name, known - {"root"}, otherwise=f"add it to '{what}s'"),
+            )
+
+
+def _tests(spec: Spec, specs: Specs) -> Iterator[Fault]:
+    lineage = specs.lineage(spec.name)
+    if lineage[-1].form.parent is not None or any(each.form.healthcheck for each in lineage):
+        # There is a health check, or an ancestor that could not be read may have one.
+        return
+    for test in spec.form.test:
+        if isinstance(test, ServiceProofForm) and test.healthcheck is None:
+            yield Fault(
+                spec.entry.place("test", test.config.command),
+                f"the test of '{test.config.command}' has no 'healthcheck', and neither has "
+                f"'{spec.name}'",
+                "add one, such as '[healthcheck_listen, PROCESS, PORT]'",
             )

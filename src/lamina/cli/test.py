@@ -14,7 +14,7 @@ from lamina.cli.options import (
     selection_argument,
     settings_options,
 )
-from lamina.cli.outcomes import exit_code, result_values, show_result
+from lamina.cli.outcomes import exit_code, result_values, show_tests
 from lamina.cli.output import print_json, progress
 from lamina.settings import Settings
 
@@ -23,13 +23,15 @@ from lamina.settings import Settings
     "test",
     cls=Command,
     help=f"""Run the tests that built images have in the catalogue, each in a throw-away copy of
-its image, without network.
+its image, without network. A test is a command, or a start of the service as a deployment
+makes it: with config.json mounted, by its user, until it is healthy, and to its stop.
 
 {SELECTION_HELP}
 """,
     examples={
         "lamina test": "All tests of the fleet.",
         "lamina test mariadb-server": "Those of one image.",
+        "lamina test --json": "What every test has shown, and how long each phase took.",
     },
     exit_codes={
         0: "every test passed",
@@ -49,5 +51,5 @@ def command(settings: Settings, terms: tuple[str, ...], *, as_json: bool) -> int
     if as_json:
         print_json(result_values(result))
     else:
-        show_result(result, again=typed())
+        show_tests(result, again=typed())
     return exit_code(result)
