@@ -281,7 +281,11 @@ class RuleForm:
 
     glob: Annotated[AbsolutePath, Field(description="The paths.")]
     action: Annotated[
-        Literal["remove", "empty"], Field(description="Remove the file, or leave it empty.")
+        Literal["remove", "empty", "undate"],
+        Field(
+            description="Remove the file, leave it empty, or take the times out of it, which must "
+            "be a Java keystore."
+        ),
     ]
     why: Annotated[Line, Field(description="Why it must not be in an image.")]
 

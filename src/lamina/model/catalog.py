@@ -28,7 +28,7 @@ class PathRule:
     """What becomes of paths that must not be in an image: random, secret, logs, caches."""
 
     glob: str  # absolute
-    action: Literal["remove", "empty"]
+    action: Literal["remove", "empty", "undate"]
     why: str
 
 
