@@ -15,6 +15,7 @@ SCHEMA = json_schema()
 
 # The case, and whether an editor can see its fault in the file alone.
 REFUSED = [
+    "artifact-with-faults",
     "bad-environment-name",
     "bad-file-mode",
     "bad-image-name",
@@ -36,6 +37,7 @@ REFUSED = [
 ]
 
 GOOD = [
+    "good-artifacts",
     "good-inheritance",
     "good-overlay-changes",
     "good-service-test",
@@ -43,12 +45,13 @@ GOOD = [
     "good-types",
 ]
 
+SINGLE = ("users.yaml", "sources.yaml", "rules.yaml")
+
 
 def catalogue_files(folder: Path) -> list[Path]:
     sections = ("infra", "openstack", "distros")
     return [
-        folder / "users.yaml",
-        folder / "rules.yaml",
+        *(folder / name for name in SINGLE if (folder / name).exists()),
         *(path for name in sections for path in (folder / name).glob("*")),
     ]
 

@@ -15,9 +15,10 @@ from lamina.model.spelling import did_you_mean
 FAMILIES = tuple(Kind)  # the folders of families are called as the kinds
 DISTROS = "distros"
 ACCOUNTS = "users.yaml"
+SOURCES = "sources.yaml"
 RULES = "rules.yaml"
 FILES = "files"
-_CONTENT = (*FAMILIES, DISTROS, ACCOUNTS, RULES, FILES)
+_CONTENT = (*FAMILIES, DISTROS, ACCOUNTS, SOURCES, RULES, FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

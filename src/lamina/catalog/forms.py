@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictBool, StrictInt, Tag, with_config
 
+from lamina.catalog.artifact_parts import ArtifactsByDistro
 from lamina.catalog.changes import ChangeForm
 from lamina.catalog.parts import (
     CLOSED,
@@ -79,6 +80,13 @@ class ImageForm:
     repositories: Annotated[
         RepositoriesByDistro | None,
         Field(description="Further repositories of the distribution that the image needs."),
+    ] = None
+    artifacts: Annotated[
+        ArtifactsByDistro | None,
+        Field(
+            description="Release archives and programs of publishers: a list, or one for each "
+            "distribution's word."
+        ),
     ] = None
     files: Annotated[
         tuple[FileForm, ...], Field(description="Files of the catalogue to copy into the image.")
@@ -273,7 +281,11 @@ class RuleForm:
 
     glob: Annotated[AbsolutePath, Field(description="The paths.")]
     action: Annotated[
-        Literal["remove", "empty"], Field(description="Remove the file, or leave it empty.")
+        Literal["remove", "empty", "undate"],
+        Field(
+            description="Remove the file, leave it empty, or take the times out of it, which must "
+            "be a Java keystore."
+        ),
     ]
     why: Annotated[Line, Field(description="Why it must not be in an image.")]
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from lamina.catalog.accounts import Accounts
+from lamina.catalog.artifacts import make_artifacts
 from lamina.catalog.forms import ImageForm
 from lamina.catalog.parts import HealthcheckForm
 from lamina.catalog.proofs import CommandProofForm, ServiceProofForm, config_text
 from lamina.catalog.specs import Spec, Specs
 from lamina.model.architecture import architecture_of, machine_of
+from lamina.model.artifact import Artifact
 from lamina.model.catalog import Distro
 from lamina.model.image import (
     FileCopy,
@@ -41,7 +43,7 @@ def make_images(
     """
     images: dict[ImageId, Image] = {}
     for spec in _parents_first(specs):
-        made = _own_accounts(specs.lineage(spec.name), accounts)
+        made = _own(specs.lineage(spec.name), accounts, make_artifacts(spec, accounts, distro))
         for id_ in _ids(spec):
             parent = images[_parent_id(specs, spec, id_)] if spec.form.parent else None
             images[id_] = _image(id_, spec, parent, made, copies[spec.name])
@@ -58,10 +60,11 @@ def make_images(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """The users and groups that an image makes, because no ancestor has."""
+    """What an image has of its own: users and groups that no ancestor has, and artifacts."""
 
     users: tuple[User, ...]
     groups: tuple[Group, ...]
+    artifacts: tuple[Artifact, ...]
 
 
 def _parents_first(specs: Specs) -> Iterator[Spec]:
@@ -95,6 +98,7 @@ def _image(
         aliases=form.aliases,
         packages=spec.packages,
         repositories=spec.repositories,
+        artifacts=made.artifacts,
         users=made.users,
         groups=made.groups,
         files=files,
@@ -106,7 +110,7 @@ def _image(
     )
 
 
-def _own_accounts(lineage: tuple[Spec, ...], accounts: Accounts) -> _Made:
+def _own(lineage: tuple[Spec, ...], accounts: Accounts, artifacts: tuple[Artifact, ...]) -> _Made:
     own, *ancestors = lineage
     inherited = [accounts.users[name] for each in ancestors for name in each.form.users]
     known = {user.name for user in inherited}
@@ -117,7 +121,11 @@ def _own_accounts(lineage: tuple[Spec, ...], accounts: Accounts) -> _Made:
     there |= {name for each in ancestors for name in each.form.groups}
     wanted = (*own.form.groups, *(name for user in users for name in user.groups))
     groups = dict.fromkeys(name for name in wanted if name not in there)
-    return _Made(users=users, groups=tuple(accounts.groups[name] for name in groups))
+    return _Made(
+        users=users,
+        groups=tuple(accounts.groups[name] for name in groups),
+        artifacts=artifacts,
+    )
 
 
 def _runtime(form: ImageForm, parent: Runtime) -> Runtime:

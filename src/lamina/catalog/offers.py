@@ -54,6 +54,8 @@ def _words(entries: Entries) -> Iterator[str]:
 def _words_of(form: ImageForm | ChangeForm) -> Iterator[str]:
     if isinstance(form.packages, dict):
         yield from form.packages
+    if isinstance(form.artifacts, dict):
+        yield from form.artifacts
     match form.distros:
         case MapChange():
             yield from (*form.distros.append, *(form.distros.replace or ()))

@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from lamina.catalog.accounts import Accounts
+from lamina.catalog.artifacts import artifact_faults
 from lamina.catalog.changes import ChangeForm, MapChange
 from lamina.catalog.distros import Distros, is_known
 from lamina.catalog.forms import ImageForm
 from lamina.catalog.images import TYPE_WORD
 from lamina.catalog.projects import is_project
 from lamina.catalog.proofs import ServiceProofForm
-from lamina.catalog.specs import Spec, Specs
+from lamina.catalog.sources import Sources
+from lamina.catalog.specs import Spec, Specs, owners_of
 from lamina.errors import Fault
 from lamina.model.catalog import Distro
 from lamina.model.contract import START
@@ -34,6 +36,7 @@ class Surroundings:
     distro: Distro
     distros: Distros
     accounts: Accounts
+    sources: Sources
 
 
 def relation_faults(specs: Specs, surroundings: Surroundings) -> Iterator[Fault]:
@@ -56,6 +59,9 @@ def relation_faults(specs: Specs, surroundings: Surroundings) -> Iterator[Fault]
         yield from _files(spec)
         yield from _accounts(spec, specs, surroundings.accounts)
         yield from _tests(spec, specs)
+    yield from artifact_faults(
+        specs, surroundings.accounts, surroundings.sources, surroundings.distro
+    )
 
 
 def _cycles(specs: Specs) -> Iterator[Fault]:
@@ -221,6 +227,8 @@ def _by_distro(form: ImageForm | ChangeForm) -> Mapping[str, Collection[str]]:
         words["packages"] = form.packages
     if isinstance(form.repositories, dict):
         words["repositories"] = form.repositories
+    if isinstance(form.artifacts, dict):
+        words["artifacts"] = form.artifacts
     return words
 
 
@@ -250,20 +258,11 @@ def _accounts(spec: Spec, specs: Specs, accounts: Accounts) -> Iterator[Fault]:
 
 
 def _run_as(spec: Spec, specs: Specs, accounts: Accounts) -> Iterator[Fault]:
-    if spec.form.run_as is None:
+    owners = owners_of(specs.lineage(spec.name), accounts)
+    if spec.form.run_as is None or owners is None:
         return
-    lineage = specs.lineage(spec.name)
-    if not accounts.complete or lineage[-1].form.parent is not None:
-        # An ancestor that could not be read may define the user.
-        return
-    names = [name for each in lineage for name in each.form.users]
-    made = [accounts.users[name] for name in names if name in accounts.users]
-    users = {"root", *(user.name for user in made)}
-    groups = {"root", *(user.group for user in made)}
-    groups |= {name for user in made for name in user.groups}
-    groups |= {name for each in lineage for name in each.form.groups}
     user, _, group = spec.form.run_as.partition(":")
-    for what, name, known in (("user", user, users), ("group", group, groups)):
+    for what, name, known in (("user", user, owners.users), ("group", group, owners.groups)):
         if name and name not in known:
             yield Fault(
                 spec.entry.place("run_as"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from lamina.catalog.artifact_parts import SourcesForm
 from lamina.catalog.forms import AccountsForm, DistroForm, FamilyForm, RulesForm
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,6 +21,7 @@ def json_schema() -> dict[str, Any]:
     forms = {
         "family": FamilyForm,
         "distro": DistroForm,
+        "sources": SourcesForm,
         "rules": RulesForm,
         "accounts": AccountsForm,
     }
@@ -37,9 +39,13 @@ def json_schema() -> dict[str, Any]:
             "if": {"required": ["backend"]},
             "then": by_form["distro"],
             "else": {
-                "if": {"required": ["rules"]},
-                "then": by_form["rules"],
-                "else": by_form["accounts"],
+                "if": {"required": ["sources"]},
+                "then": by_form["sources"],
+                "else": {
+                    "if": {"required": ["rules"]},
+                    "then": by_form["rules"],
+                    "else": by_form["accounts"],
+                },
             },
         },
         "$defs": _closed(schema["$defs"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from lamina.model.image import Image, ImageId
@@ -28,7 +28,7 @@ class PathRule:
     """What becomes of paths that must not be in an image: random, secret, logs, caches."""
 
     glob: str  # absolute
-    action: Literal["remove", "empty"]
+    action: Literal["remove", "empty", "undate"]
     why: str
 
 
@@ -52,6 +52,7 @@ class Catalog:
 
     distro: Distro
     images: tuple[Image, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)  # addresses of artifacts, by name
 
     def by_id(self) -> Mapping[ImageId, Image]:
         """Return the images by their ids."""

@@ -13,13 +13,14 @@ from lamina.lock import (
     check_lock,
     compare_locks,
     lock_fleet,
+    new_sights,
     read_lock,
     write_lock,
 )
 from lamina.model.catalog import Catalog, Distro
-from lamina.model.event import Doing, Listener
+from lamina.model.event import Listener
 from lamina.model.image import ImageId
-from lamina.model.lock import Lock
+from lamina.model.lock import Lock, UnitRef
 from lamina.settings import Settings
 from lamina.store.store import Store
 
@@ -33,6 +34,7 @@ class Relocked:
     lock: Lock
     change: LockChange | None
     written: bool
+    sighted: tuple[UnitRef, ...]  # artifacts that are now pinned on first sight, and were not
 
 
 def lock(
@@ -49,13 +51,15 @@ def lock(
         before,
         update=update,
         source=Source(store=Store.open(settings.store).root, mirrors=settings.mirrors),
-        progress=lambda message: listener(Doing(message=message)),
+        listener=listener,
         layer_budget=settings.layer_budget,
     )
     if after != before:
         write_lock(after, settings.lock)
     change = compare_locks(before, after) if before else None
-    return Relocked(lock=after, change=change, written=after != before)
+    return Relocked(
+        lock=after, change=change, written=after != before, sighted=new_sights(before, after)
+    )
 
 
 def locked(settings: Settings, catalog: Catalog) -> Lock:
