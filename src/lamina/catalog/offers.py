@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lamina.backends import BACKENDS
 from lamina.catalog.changes import ChangeForm, MapChange
 from lamina.catalog.distros import Distros
 from lamina.catalog.entries import Entries
-from lamina.catalog.forms import ImageForm
+from lamina.catalog.forms import DistroForm, ImageForm
 from lamina.catalog.specs import Specs, make_specs
 from lamina.model.offer import Offer, Offers
 
@@ -30,9 +31,16 @@ def make_offers(entries: Entries, distros: Distros) -> tuple[Offers, ...]:
     known = {word for form in forms for word in form.fallback}
     words = sorted(set(_words(entries)) - known)
     return (
-        *(_offers(make_specs(entries, form)[0], form.name, known=True) for form in forms),
-        *(_offers(make_specs(entries, _Word(name=word))[0], word, known=False) for word in words),
+        *(
+            _offers(make_specs(entries, form)[0], form.name, built=_is_built(form))
+            for form in forms
+        ),
+        *(_offers(make_specs(entries, _Word(name=word))[0], word, built=False) for word in words),
     )
+
+
+def _is_built(form: DistroForm) -> bool:
+    return form.backend in BACKENDS and not form.untried
 
 
 def _words(entries: Entries) -> Iterator[str]:
@@ -46,6 +54,8 @@ def _words(entries: Entries) -> Iterator[str]:
 def _words_of(form: ImageForm | ChangeForm) -> Iterator[str]:
     if isinstance(form.packages, dict):
         yield from form.packages
+    if isinstance(form.artifacts, dict):
+        yield from form.artifacts
     match form.distros:
         case MapChange():
             yield from (*form.distros.append, *(form.distros.replace or ()))
@@ -53,19 +63,9 @@ def _words_of(form: ImageForm | ChangeForm) -> Iterator[str]:
             yield from form.distros
 
 
-def _offers(specs: Specs, distro: str, *, known: bool) -> Offers:
+def _offers(specs: Specs, distro: str, *, built: bool) -> Offers:
     images = {
-        name: Offer(packages=spec.packages, unbuildable=_obstacle(specs, name))
+        name: Offer(packages=spec.packages, unbuildable=specs.obstacle(name))
         for name, spec in specs.by_name.items()
     }
-    return Offers(distro=distro, known=known, images=images)
-
-
-def _obstacle(specs: Specs, name: str) -> str:
-    """Return why there cannot be an image: by its own entry, or by that of an ancestor."""
-    reason = ""
-    for ancestor in reversed(specs.lineage(name)):
-        parent = ancestor.form.parent
-        inherited = f"its parent '{parent}' cannot be built: {reason}" if reason else ""
-        reason = ancestor.unbuildable or inherited
-    return reason
+    return Offers(distro=distro, built=built, images=images)

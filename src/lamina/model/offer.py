@@ -19,5 +19,5 @@ class Offers:
     """What one distribution has of every image, by name."""
 
     distro: str  # `debian-13`, or the word by which entries know one: `rhel`
-    known: bool  # whether the catalogue describes the distribution, so that lamina builds for it
+    built: bool  # whether lamina is known to build for it
     images: Mapping[str, Offer]

@@ -9,10 +9,7 @@ from lamina.build.damage import Damages, blob_check, find_damages, mount_check
 from lamina.build.fleet import Order, RunResult, build_fleet
 from lamina.build.proof import tests_digest
 from lamina.build.units import Units
-from lamina.lock import (
-    lock_text,
-    used_repositories,
-)
+from lamina.lock import lock_text
 from lamina.mirrors import find_mirrors
 from lamina.model.built import Built, Inputs
 from lamina.model.catalog import Catalog
@@ -25,7 +22,7 @@ from lamina.model.plan import Plan
 from lamina.model.selection import Selection, with_ancestors
 from lamina.pipeline.fleet import choose, current, load
 from lamina.pipeline.relock import lock, locked
-from lamina.plan import inputs_of, make_plan, refuse_unbuildable
+from lamina.plan import inputs_of, make_plan, refuse_unbuildable, unpinned
 from lamina.settings import Settings
 from lamina.store.store import Store
 
@@ -82,9 +79,14 @@ def build_images(
     tag = partial(_tag, catalog, Digest.of(lock_text(fleet).encode()), store)
     with units_of_store(settings, catalog, store, listener) as units:
         result = build_fleet(order, store, units, tag=tag, listener=listener)
+    # What the lock could not pin is not here either.
+    lacking = unpinned(fleet)
     blocked = {
         step.image: ImageDone(
-            image=step.image, outcome="blocked", seconds=0.0, message=step.reasons[0]
+            image=step.image,
+            outcome="not fetched" if step.image in lacking else "blocked",
+            seconds=0.0,
+            message=step.reasons[0],
         )
         for step in steps.steps
         if step.action == "blocked"
@@ -142,11 +144,10 @@ def tell(damages: Damages, listener: Listener) -> None:
 
 
 def units_of_store(settings: Settings, catalog: Catalog, store: Store, listener: Listener) -> Units:
-    """Return the units of the store, their packages from the mirrors of the settings."""
-    repositories = [repository.name for repository in used_repositories(catalog)]
+    """Return the units of the store, their files from the mirrors of the settings."""
     return Units(
         store,
-        lambda: find_mirrors(repositories, settings.mirrors),
+        lambda names: find_mirrors(names, settings.mirrors, usual=catalog.sources),
         jobs=settings.jobs,
         listener=listener,
     )
