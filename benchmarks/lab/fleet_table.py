@@ -90,7 +90,7 @@ def _versions(catalog: Catalog, lock: Lock) -> str:
     images = [
         image for image in catalog.images if image.kind is Kind.INFRA and image.id not in blocked
     ]
-    lines = ["| Image | Package | Version |", "|---|---|---|"]
+    lines = ["| Image | Package or artifact | Version |", "|---|---|---|"]
     for image in sorted(images, key=lambda image: image.id):
         page = f"families/{page_of(image.family)}#{image.id}"
         name, version = _main_package(image, lock)
@@ -100,11 +100,14 @@ def _versions(catalog: Catalog, lock: Lock) -> str:
 
 
 def _main_package(image: Image, lock: Lock) -> tuple[str, str]:
-    """Return the name and the version of what the image is about; empty where it is no package.
+    """Return the name and the version of what the image is about; empty where it is nothing.
 
-    Of those that the entry asks for it is the one that is called most like the image; an image
-    that asks for none is about its parent's, unless that is the root of all.
+    That is an artifact, if it has one. Of the packages that its entry asks for it is the one that
+    is called most like the image; an image that asks for none is about its parent's, unless that
+    is the root of all.
     """
+    if image.artifacts:
+        return image.artifacts[0].name, image.artifacts[0].version
     own, *ancestors = reversed(lock.line_of(lock.by_id()[image.id]))
     for locked in (own, *ancestors):
         if locked.parent is None:
