@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.backends.packages import LONG_AGO, Item, file, folder, hard_link, link, tarball
 
@@ -20,6 +21,9 @@ from lamina.engine.unit import TREE, UnitFacts
 from lamina.model.artifact import Placement, Recipe
 from lamina.model.digest import Digest
 from lamina.model.lock import UnitRef, artifact_name
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 PROGRAM = b"#!/bin/sh\necho %s\n"
 
@@ -106,6 +110,32 @@ def zipped(items: Iterable[Item], *, compression: int = zipfile.ZIP_DEFLATED) ->
             info.compress_type = compression
             archive.writestr(info, item.target.encode() or item.content)
     return buffer.getvalue()
+
+
+class _Pipe(io.RawIOBase):
+    """Takes what is written and cannot go back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.content = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        self.content += data
+        return memoryview(data).nbytes
+
+
+def streamed(items: Iterable[Item], *, comment: bytes = b"") -> bytes:
+    """Return a zip archive as programs write it to a pipe: sizes behind the members."""
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = comment
+        for item in items:
+            if item.type == b"0":
+                archive.writestr(item.path, item.content)
+    return bytes(pipe.content)
 
 
 def packed(items: Iterable[Item], ending: str) -> bytes:

@@ -21,9 +21,10 @@ from tests.artifacts.releases import (
     packed,
     program,
     prometheus,
+    streamed,
     zipped,
 )
-from tests.backends.packages import LONG_AGO, Item, file, folder, hard_link, link, tarball
+from tests.backends.packages import LONG_AGO, file, folder, hard_link, link, tarball
 
 from lamina.engine.unit import Directory, UnitFacts, read_facts
 from lamina.errors import BuildError
@@ -232,8 +233,8 @@ def test_what_tar_itself_writes_is_read(tmp_path: Path) -> None:
     for form in ("gnu", "ustar", "pax"):
         for way, ending in (("--gzip", "tgz"), ("--xz", "txz"), ("--bzip2", "tbz2")):
             file = tmp_path / f"tool-{form}.{ending}"
-            call = ["tar", f"--format={form}", way, "-cf", file, "-C", source.parent, "tool-1.0"]
-            subprocess.run(call, check=True)
+            call = ["tar", f"--format={form}", way, "-cf", str(file), "-C", str(source.parent)]
+            subprocess.run([*call, "tool-1.0"], check=True)
             place = tmp_path / f"{form}-{ending}"
             tree, _ = made(file.read_bytes(), file.name, place, line("tool-1.0/", "/opt/"))
             assert (tree / "opt/bin/other").read_bytes() == b"x" * 100_000
@@ -259,32 +260,6 @@ def test_a_zip_archive_may_have_streamed_members_and_a_comment(tmp_path: Path) -
     source = "memcached_exporter-0.15.5.linux-amd64/memcached_exporter"
     tree, _ = made(content, "e.zip", tmp_path, line(source, "/usr/bin/e", 0o755))
     assert (tree / "usr/bin/e").read_bytes() == b"#!/bin/sh\necho memcached_exporter\n"
-
-
-def streamed(items: list[Item], *, comment: bytes = b"") -> bytes:
-    """Return a zip archive that was written to where nobody can go back."""
-    import io
-    import zipfile
-
-    class Pipe(io.RawIOBase):
-        def __init__(self) -> None:
-            self.content = bytearray()
-
-        def writable(self) -> bool:
-            return True
-
-        def write(self, data: object) -> int:
-            self.content += bytes(data)  # type: ignore[call-overload]
-            return len(bytes(data))  # type: ignore[call-overload]
-
-    pipe = Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.comment = comment
-        for item in items:
-            if item.type == b"0":
-                archive.writestr(item.path, item.content)
-    assert b"PK\7\b" in pipe.content
-    return bytes(pipe.content)
 
 
 def test_facts_survive_their_file(tmp_path: Path) -> None:
