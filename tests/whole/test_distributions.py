@@ -14,7 +14,7 @@ from tests.conftest import Workshop
 
 from lamina.catalog import default_folder, load_catalog
 from lamina.engine.unit import FACTS, read_facts
-from lamina.lock import buildable
+from lamina.lock import buildable, read_lock
 
 pytestmark = pytest.mark.real
 
@@ -48,6 +48,10 @@ def test_the_fleet_builds_and_passes_its_tests(distro: str, tmp_path: Path) -> N
         others = ("--catalog", str(only_share(tmp_path / "share", distro)))
 
     workshop.lamina("lock", *others)
+    packages = {unit.name for unit in read_lock(workshop.lock).units.values()}
+    # The links are there from the start, and what would make them would bring Perl's modules.
+    assert "usr-is-merged" in packages
+    assert "usrmerge" not in packages
     built = json.loads(workshop.lamina("build", "--json", *others).stdout)["images"]
 
     outcomes = {one["image"]: one["outcome"] for one in built if one["outcome"] != "blocked"}
