@@ -296,7 +296,7 @@ def test_an_osd_of_a_cache_has_a_root_of_its_own(osd: Extension) -> None:
 
 def test_parts_of_the_store_may_lie_on_partitions_of_their_own(osd: Extension) -> None:
     parts = {"BLK": ("/disks/a", "2"), "WAL": ("/disks/nvme0n1", "1"), "DB": ("/disks/b", "7")}
-    variables = {}
+    variables: dict[str, str] = {}
     for part, (disk, number) in parts.items():
         variables |= {f"OSD_BS_{part}_DEV": disk, f"OSD_BS_{part}_PARTNUM": number}
 
