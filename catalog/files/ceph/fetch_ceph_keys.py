@@ -27,7 +27,9 @@ def packed(name: str) -> dict[str, str]:
     return {
         "filename": name,
         "content": base64.b64encode(zlib.compress(content)).decode(),
-        "sha1": hashlib.sha1(content).hexdigest(),  # what older deployments compare
+        "sha1": hashlib.sha1(
+            content, usedforsecurity=False
+        ).hexdigest(),  # what older deployments compare
         "sha256": hashlib.sha256(content).hexdigest(),
     }
 
