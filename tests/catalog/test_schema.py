@@ -15,6 +15,7 @@ SCHEMA = json_schema()
 
 # The case, and whether an editor can see its fault in the file alone.
 REFUSED = [
+    "artifact-with-faults",
     "bad-environment-name",
     "bad-file-mode",
     "bad-image-name",
@@ -36,6 +37,7 @@ REFUSED = [
 ]
 
 GOOD = [
+    "good-artifacts",
     "good-inheritance",
     "good-overlay-changes",
     "good-service-test",
@@ -43,11 +45,13 @@ GOOD = [
     "good-types",
 ]
 
+SINGLE = ("users.yaml", "sources.yaml", "rules.yaml")
+
 
 def catalogue_files(folder: Path) -> list[Path]:
     sections = ("infra", "openstack", "distros")
     return [
-        folder / "users.yaml",
+        *(folder / name for name in SINGLE if (folder / name).exists()),
         *(path for name in sections for path in (folder / name).glob("*")),
     ]
 
@@ -94,5 +98,6 @@ def test_a_fault_of_a_single_file_is_seen_by_the_schema(case: str) -> None:
 
 def test_every_key_has_a_description() -> None:
     named = dict(keys(SCHEMA["$defs"]))
-    assert {"images", "packages", "uid", "suites", "append", "interval", "runs_as"} <= set(named)
+    wanted = {"images", "packages", "uid", "suites", "glob", "append", "interval", "runs_as"}
+    assert wanted <= set(named)
     assert [key for key, found in keys(SCHEMA["$defs"]) if not found.get("description")] == []

@@ -1,4 +1,4 @@
-"""Making units: packages unpacked, their Python modules compiled, several in one go."""
+"""Making units: files unpacked, their Python modules compiled, several in one go."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from itertools import groupby
 from pathlib import Path
 
 from lamina.backends.deb.bytecode import compile_modules, find_interpreter
-from lamina.backends.deb.unit import make_unit
+from lamina.backends.kinds import BACKENDS
 from lamina.engine.unit import FACTS, TREE, UnitFacts, Unpacking, read_facts
 from lamina.errors import Fault, LaminaError, StoreError
 from lamina.model.digest import Digest
-from lamina.model.lock import Lock, UnitRef
+from lamina.model.lock import Lock, UnitKind, UnitRef
 from lamina.store.integrity import check_download
 from lamina.store.store import Store
 
@@ -22,16 +22,23 @@ _BATCH = 40  # units whose modules are compiled in one sandbox, whose start they
 
 
 def unpackings(line: Sequence[Sequence[UnitRef]]) -> tuple[tuple[Unpacking, ...], ...]:
-    """Return which units each image of a line needs; `line` has their packages, oldest first."""
-    interpreters = [find_interpreter(line[:number]) for number in range(len(line))]
+    """Return which units each image of a line needs; `line` has what they are made of.
+
+    The oldest image comes first. Modules of artifacts are not compiled: no package asks for that.
+    """
+    packages = [[ref for ref in own if ref.kind is UnitKind.PACKAGE] for own in line]
+    interpreters = [find_interpreter(packages[:number]) for number in range(len(line))]
     return tuple(
-        tuple(Unpacking(ref=ref, interpreter=interpreter) for ref in own)
+        tuple(
+            Unpacking(ref=ref, interpreter=interpreter if ref.kind is UnitKind.PACKAGE else None)
+            for ref in own
+        )
         for own, interpreter in zip(line, interpreters, strict=True)
     )
 
 
 def locked_units(lock: Lock) -> frozenset[Digest]:
-    """Return the digests of all packages of a lock, and of the units that are made of them."""
+    """Return the digests of all files of a lock, and of the units that are made of them."""
     found = {unit.digest for unit in lock.units.values()}
     for image in lock.images:
         line = [lock.units_of(locked) for locked in lock.line_of(image)]
@@ -112,9 +119,9 @@ def _make_interpreter(store: Store, units: tuple[UnitRef, ...]) -> None:
 def _unpacked(store: Store, ref: UnitRef, folder: Path) -> UnitFacts:
     package = store.download_path(ref.digest)
     if not check_download(package, ref.digest, ref.size):
-        raise damaged_in_use(f"package {ref.key}", package)
+        raise damaged_in_use(ref.spoken, package)
     folder.mkdir()
-    return make_unit(package, folder, ref.digest)
+    return BACKENDS[ref.kind].make_unit(package, folder, ref)
 
 
 def _compiled(
@@ -135,7 +142,7 @@ def _compiled(
 
 
 def unit_lock(ref: UnitRef) -> str:
-    """Return the name of the lock under which the unit of a package is made or discarded."""
+    """Return the name of the lock under which the unit of a file is made or discarded."""
     return f"unit-{ref.digest.hex}"
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import Discriminator, Field, Tag, with_config
 
+from lamina.catalog.artifact_parts import ArtifactForm
 from lamina.catalog.parts import (
     CLOSED,
     FileForm,
@@ -44,8 +45,8 @@ class ListChange(Generic[T]):
     remove: Annotated[
         tuple[str, ...],
         Field(
-            description="Items to take out; a file by its `path`, a test by its command line, or "
-            "by that in its `config`."
+            description="Items to take out; a file by its `path`, an artifact by its `name`, a "
+            "test by its command line, or by that in its `config`."
         ),
     ] = ()
     replace: Annotated[
@@ -130,6 +131,13 @@ RepositoriesChange = Annotated[
 ]
 
 
+ArtifactsChange = Annotated[
+    Annotated[ListChange[ArtifactForm], Tag("<list>")]
+    | Annotated[dict[DistroWord, ListChange[ArtifactForm]], Tag("<map>")],
+    _ListOrByDistro,
+]
+
+
 @with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeForm:
@@ -149,6 +157,10 @@ class ChangeForm:
     repositories: Annotated[
         RepositoriesChange | None,
         Field(description="Other repositories: everywhere, or by a distribution's word."),
+    ] = None
+    artifacts: Annotated[
+        ArtifactsChange | None,
+        Field(description="Other artifacts: everywhere, or by a distribution's word."),
     ] = None
     files: Annotated[ListChange[FileForm] | None, Field(description="Other files.")] = None
     remove: Annotated[
@@ -187,6 +199,8 @@ def called(item: object) -> str:
     match item:
         case FileForm():
             return item.path
+        case ArtifactForm():
+            return item.name
         case CommandProofForm():
             return " ".join(item.run)
         case ServiceProofForm():

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictBool, StrictInt, Tag, with_config
 
+from lamina.catalog.artifact_parts import ArtifactsByDistro
 from lamina.catalog.changes import ChangeForm
 from lamina.catalog.parts import (
     CLOSED,
@@ -33,6 +34,7 @@ from lamina.catalog.texts import (
     SignalName,
     VariableName,
 )
+from lamina.model.catalog import Backend
 from lamina.model.image import Kind, Type
 
 
@@ -78,6 +80,13 @@ class ImageForm:
     repositories: Annotated[
         RepositoriesByDistro | None,
         Field(description="Further repositories of the distribution that the image needs."),
+    ] = None
+    artifacts: Annotated[
+        ArtifactsByDistro | None,
+        Field(
+            description="Release archives and programs of publishers: a list, or one for each "
+            "distribution's word."
+        ),
     ] = None
     files: Annotated[
         tuple[FileForm, ...], Field(description="Files of the catalogue to copy into the image.")
@@ -215,11 +224,15 @@ class RepositoryForm:
     """A package repository, without the host that serves it."""
 
     suites: Annotated[
-        tuple[str, ...], Field(min_length=1, description="The suites to use, such as `trixie`.")
-    ]
+        tuple[str, ...],
+        EachOnce,
+        Field(min_length=1, description="The suites to use, such as `trixie`; only for deb."),
+    ] = ()
     components: Annotated[
-        tuple[str, ...], Field(min_length=1, description="The components to use, such as `main`.")
-    ]
+        tuple[str, ...],
+        EachOnce,
+        Field(min_length=1, description="The components to use, such as `main`; only for deb."),
+    ] = ()
     keyring: Annotated[
         str,
         Field(
@@ -231,6 +244,34 @@ class RepositoryForm:
     default: Annotated[
         StrictBool, Field(description="Whether all images use it, not only those that ask.")
     ] = True
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistroForm:
+    """A file of `distros/`: a distribution at one release."""
+
+    name: Annotated[DistroWord, Field(description="The name, as the file's: `debian-13`.")]
+    short: Annotated[DistroWord, Field(description="The word in image names: `debian`.")]
+    release: Annotated[Line, Field(description="The release's own name: `trixie`.")]
+    fallback: Annotated[
+        tuple[DistroWord, ...],
+        EachOnce,
+        Field(min_length=1, description="The words that entries know it by, most special first."),
+    ]
+    backend: Annotated[Backend, Field(description="What its packages are: `deb` or `rpm`.")]
+    architectures: Annotated[
+        tuple[Line, ...],
+        EachOnce,
+        Field(min_length=1, description="The architectures, by its own words; the first is usual."),
+    ]
+    repositories: Annotated[
+        dict[RepositoryName, RepositoryForm],
+        Field(min_length=1, description="Its package repositories by name."),
+    ]
+    untried: Annotated[
+        Line, Field(description="Why nobody has built for it yet; absent once somebody has.")
+    ] = ""
 
 
 @with_config(CLOSED)
@@ -251,28 +292,10 @@ class RuleForm:
 
 @with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DistroForm:
-    """A file of `distros/`: a distribution at one release."""
+class RulesForm:
+    """`rules.yaml`: what becomes of paths that must not be in an image."""
 
-    name: Annotated[DistroWord, Field(description="The name, as the file's: `debian-13`.")]
-    short: Annotated[DistroWord, Field(description="The word in image names: `debian`.")]
-    release: Annotated[Line, Field(description="The release's own name: `trixie`.")]
-    fallback: Annotated[
-        tuple[DistroWord, ...],
-        EachOnce,
-        Field(min_length=1, description="The words that entries know it by, most special first."),
-    ]
-    backend: Annotated[Literal["deb"], Field(description="What its packages are.")]
-    architectures: Annotated[
-        tuple[Line, ...],
-        EachOnce,
-        Field(min_length=1, description="The architectures, by its own words; the first is usual."),
-    ]
-    repositories: Annotated[
-        dict[RepositoryName, RepositoryForm],
-        Field(min_length=1, description="Its package repositories by name."),
-    ]
     rules: Annotated[
-        tuple[RuleForm, ...],
-        Field(description="What becomes of paths that must not be in an image."),
-    ] = ()
+        dict[DistroWord, tuple[RuleForm, ...]],
+        Field(description="Rules by the word of the distributions that have them, or `any`."),
+    ]

@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from lamina.catalog.accounts import Accounts
+from lamina.catalog.artifacts import make_artifacts
 from lamina.catalog.forms import ImageForm
 from lamina.catalog.parts import HealthcheckForm
 from lamina.catalog.proofs import CommandProofForm, ServiceProofForm, config_text
 from lamina.catalog.specs import Spec, Specs
+from lamina.model.architecture import architecture_of, machine_of
+from lamina.model.artifact import Artifact
 from lamina.model.catalog import Distro
 from lamina.model.image import (
     FileCopy,
@@ -28,9 +31,6 @@ from lamina.model.image import (
 TYPE_WORD = "{type}"
 """What stands for the image's type in a value of its environment or labels."""
 
-# The names that the kernel has for what a distribution calls otherwise.
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-
 Copies = Mapping[str, tuple[FileCopy, ...]]
 
 
@@ -43,20 +43,28 @@ def make_images(
     """
     images: dict[ImageId, Image] = {}
     for spec in _parents_first(specs):
-        made = _own_accounts(specs.lineage(spec.name), accounts)
+        made = _own(specs.lineage(spec.name), accounts, make_artifacts(spec, accounts, distro))
         for id_ in _ids(spec):
             parent = images[_parent_id(specs, spec, id_)] if spec.form.parent else None
             images[id_] = _image(id_, spec, parent, made, copies[spec.name])
-    # Filled last: a word that is inherited means the image that inherits it.
-    return tuple(replace(image, runtime=_filled(image, distro)) for image in images.values())
+    return tuple(
+        replace(
+            image,
+            # Filled last: a word that is inherited means the image that inherits it.
+            runtime=_filled(image, distro),
+            unbuildable=specs.obstacle(image.id.name),
+        )
+        for image in images.values()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """The users and groups that an image makes, because no ancestor has."""
+    """What an image has of its own: users and groups that no ancestor has, and artifacts."""
 
     users: tuple[User, ...]
     groups: tuple[Group, ...]
+    artifacts: tuple[Artifact, ...]
 
 
 def _parents_first(specs: Specs) -> Iterator[Spec]:
@@ -80,9 +88,6 @@ def _image(
     id_: ImageId, spec: Spec, parent: Image | None, made: _Made, files: tuple[FileCopy, ...]
 ) -> Image:
     form = spec.form
-    unbuildable = spec.unbuildable
-    if not unbuildable and parent and parent.unbuildable:
-        unbuildable = f"its parent '{parent.id}' cannot be built: {parent.unbuildable}"
     runtime = _runtime(form, parent.runtime if parent else Runtime())
     return Image(
         id=id_,
@@ -93,6 +98,7 @@ def _image(
         aliases=form.aliases,
         packages=spec.packages,
         repositories=spec.repositories,
+        artifacts=made.artifacts,
         users=made.users,
         groups=made.groups,
         files=files,
@@ -100,12 +106,11 @@ def _image(
         steps=form.steps,
         runtime=runtime,
         tests=tuple(_test(test, runtime) for test in form.test),
-        unbuildable=unbuildable,
         place=spec.entry.place(),
     )
 
 
-def _own_accounts(lineage: tuple[Spec, ...], accounts: Accounts) -> _Made:
+def _own(lineage: tuple[Spec, ...], accounts: Accounts, artifacts: tuple[Artifact, ...]) -> _Made:
     own, *ancestors = lineage
     inherited = [accounts.users[name] for each in ancestors for name in each.form.users]
     known = {user.name for user in inherited}
@@ -116,7 +121,11 @@ def _own_accounts(lineage: tuple[Spec, ...], accounts: Accounts) -> _Made:
     there |= {name for each in ancestors for name in each.form.groups}
     wanted = (*own.form.groups, *(name for user in users for name in user.groups))
     groups = dict.fromkeys(name for name in wanted if name not in there)
-    return _Made(users=users, groups=tuple(accounts.groups[name] for name in groups))
+    return _Made(
+        users=users,
+        groups=tuple(accounts.groups[name] for name in groups),
+        artifacts=artifacts,
+    )
 
 
 def _runtime(form: ImageForm, parent: Runtime) -> Runtime:
@@ -144,8 +153,8 @@ def _filled(image: Image, distro: Distro) -> Runtime:
         TYPE_WORD: image.id.type or "",
         "{name}": image.id.name,
         "{distro}": distro.short,
-        "{architecture}": distro.architecture,
-        "{machine}": _MACHINES.get(distro.architecture, distro.architecture),
+        "{architecture}": architecture_of(distro.architecture),
+        "{machine}": machine_of(distro.architecture),
     }
 
     def fill(values: Mapping[str, str]) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from lamina.model.artifact import Artifact
 from lamina.model.digest import Digest
 
 
@@ -156,6 +157,7 @@ class Image:
     aliases: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ()  # beyond those of the parent
+    artifacts: tuple[Artifact, ...] = ()
     users: tuple[User, ...] = ()
     groups: tuple[Group, ...] = ()
     files: tuple[FileCopy, ...] = ()

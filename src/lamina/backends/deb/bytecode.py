@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lamina.engine import sandbox
+from lamina.engine.merged import make_links
 from lamina.engine.sandbox import Bind, Call, Sandbox
 from lamina.engine.unit import TREE, Directory, Interpreter, UnitFacts
 from lamina.model.digest import Digest, canonical_json
@@ -154,6 +155,7 @@ def _compile(turn: Mapping[Path, _Modules], interpreter: Sequence[Path], folder:
     )
     box.folder.mkdir()
     sandbox.prepare(box)
+    make_links(box.upper, interpreter)
     argv = ("/usr/bin/python3", "-I", "-S", "-B", "-c", _PROGRAM, _LIST)
     sandbox.run(box, [Call(argv=argv, environment=_VARIABLES)])
     return box.upper
