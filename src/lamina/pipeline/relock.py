@@ -44,7 +44,7 @@ def lock(
 
     Raises `UsageError` for a distribution whose packages lamina cannot install.
     """
-    _require_backend(catalog.distro)
+    require_backend(catalog.distro)
     before = read_lock(settings.lock) if settings.lock.exists() else None
     after = lock_fleet(
         catalog,
@@ -67,7 +67,7 @@ def locked(settings: Settings, catalog: Catalog) -> Lock:
 
     Raises `UsageError` for a distribution whose packages lamina cannot install.
     """
-    _require_backend(catalog.distro)
+    require_backend(catalog.distro)
     found = read_lock(settings.lock)
     differences = check_lock(catalog, found, layer_budget=settings.layer_budget)
     if not differences:
@@ -79,7 +79,8 @@ def locked(settings: Settings, catalog: Catalog) -> Lock:
     raise LockError(Fault(str(settings.lock), message, "bring it up to date with `lamina lock`"))
 
 
-def _require_backend(distro: Distro) -> None:
+def require_backend(distro: Distro) -> None:
+    """Raise `UsageError` for a distribution whose packages lamina cannot install."""
     if distro.backend not in BACKENDS:
         raise UsageError.one(
             f"the {distro.backend} backend does not exist yet; its images can only be listed",
