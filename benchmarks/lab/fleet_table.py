@@ -17,7 +17,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.lab.document import fill
+from benchmarks.lab.document import fill, require_places
 from benchmarks.lab.ground import lamina
 from lamina import pipeline
 from lamina.docs import page_of
@@ -36,6 +36,7 @@ _DISTRIBUTION = "base-files"
 
 def main() -> None:
     """Build and test the infra images, and write what came of it."""
+    require_places(_DOCUMENT, ("versions", "build", "test"))
     settings = read_settings(
         Flags(),
         Surroundings(

@@ -449,6 +449,16 @@ def test_the_database_in_a_unit_is_none_of_the_package_s_paths() -> None:
     )
 
 
+def test_what_a_unit_has_beside_its_package_activates_nothing() -> None:
+    own, cache = "usr/lib/python3/x.py", "usr/lib/python3/__pycache__"
+    derived = (cache, f"{cache}/x.pyc")
+    interests = [f"/{path}" for path in ("usr/lib/python3", own, *derived)]
+    unit = facts("x", files=[own, f"{cache}/x.pyc"])
+    assert len(activations([(unit, interests)])) == len(interests)
+    unit = dataclasses.replace(unit, derived=derived)
+    assert activations([(unit, interests)]) == ("/usr/lib/python3 x", f"/{own} x")
+
+
 def test_without_triggers_there_are_no_activations() -> None:
     assert activations([(facts("x", files=["usr/bin/x"]), ["/opt", "usr"])]) == ()
 

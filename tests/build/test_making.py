@@ -69,6 +69,18 @@ def test_units_are_made_in_batches_in_their_order(case: str) -> None:
     assert all(len({each.interpreter for each in batch}) == 1 for batch in found)
 
 
+def test_what_an_interpreter_runs_from_is_made_before_all_that_it_compiles() -> None:
+    own, beside, yaml = map(a_unit, ("python3.13", "libc6", "python3-yaml"))
+    python = an_interpreter("python", own, beside)
+    compiled = [Unpacking(ref=ref, interpreter=python) for ref in (yaml, own)]
+    plain = Unpacking(ref=beside)
+    assert list(batches([*compiled, plain])) == [
+        (plain,),
+        (Unpacking(ref=own),),
+        tuple(compiled),
+    ]
+
+
 def test_a_batch_has_no_more_units_however_many_are_wanted() -> None:
     sizes = {max(map(len, batches(some(number, ONE)))) for number in (200, 300, 401)}
     assert len(sizes) == 1
@@ -83,10 +95,16 @@ def test_each_image_s_modules_are_compiled_by_its_ancestors_interpreter() -> Non
     assert [each.ref for own in (first, second, third) for each in own] == [
         ref for own in LINE for ref in own
     ]
-    assert {each.interpreter for each in (*first, *second)} == {None}
+    assert {each.interpreter for each in first} == {None}
     (yaml,) = third
     assert yaml.interpreter is not None
     assert yaml.interpreter.units == (*LINE[0], *LINE[1])
+
+
+def test_of_the_image_that_brings_the_interpreter_this_compiles_its_own_packages_alone() -> None:
+    _, (python, apt), (yaml,) = unpackings(LINE)
+    assert python.interpreter == yaml.interpreter
+    assert apt.interpreter is None
 
 
 def test_a_unit_with_compiled_modules_is_another_than_its_package() -> None:
@@ -100,8 +118,9 @@ def test_a_unit_with_compiled_modules_is_another_than_its_package() -> None:
 def test_a_lock_holds_the_packages_and_all_that_units_may_be_made_of_them() -> None:
     catalog = a_catalog(an_image("base"), an_image("python", "base"), an_image("yaml", "python"))
     lock = a_lock(catalog, dict(zip(("base", "python", "yaml"), LINE, strict=True)))
-    (yaml,) = unpackings(LINE)[-1]
-    assert locked_units(lock) == {ref.digest for own in LINE for ref in own} | {yaml.compiled}
+    _, (python, _apt), (yaml,) = unpackings(LINE)
+    packages = {ref.digest for own in LINE for ref in own}
+    assert locked_units(lock) == packages | {python.compiled, yaml.compiled}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +214,9 @@ def test_a_unit_whose_modules_cannot_be_compiled_is_not_made_again(shop: Worksho
     assert make(shop.store, wanted) == {}
     facts = find_unit(shop.store, wanted)
     assert facts is not None
-    assert (facts.digest, facts.compiles) == (wanted.ref.digest, ())
-    assert find_unit(shop.store, replace(wanted, interpreter=OTHER)) == facts
+    assert (facts.digest, facts.compiles) == (wanted.compiled, ())
+    assert make(shop.store, wanted) == {}
+    assert shop.units() == {wanted.compiled.hex, python.units[0].digest.hex}
 
 
 @pytest.mark.real
@@ -223,6 +243,35 @@ def test_a_unit_that_was_changed_is_made_again(shop: Workshop) -> None:
     assert find_unit(shop.store, wanted) is None
     assert make(shop.store, wanted) == {}
     assert module.read_bytes() == whole
+
+
+@pytest.mark.real
+def test_a_unit_of_another_version_of_lamina_is_made_again(shop: Workshop) -> None:
+    wanted = Unpacking(ref=shop.plain("plain"))
+    assert make(shop.store, wanted) == {}
+    with shop.store.work_folder() as work:
+        folder = shop.store.unit_path(wanted.ref.digest).rename(work / "unit")
+        whole = (folder / FACTS).read_text()
+        (folder / FACTS).write_text('{"format": 1, "name": "plain"}')
+        shop.store.keep_unit(folder, wanted.ref.digest)
+    assert find_unit(shop.store, wanted) is None
+    assert make(shop.store, wanted) == {}
+    assert (shop.store.unit_path(wanted.ref.digest) / FACTS).read_text() == whole
+
+
+@pytest.mark.real
+def test_an_interpreter_compiles_its_own_packages_beside_those_that_it_runs_from(
+    shop: Workshop,
+) -> None:
+    python = shop.interpreter()
+    (own,) = python.units
+    module = shop.modules("python3")
+    python = replace(python, units=(own, module))
+    wanted = Unpacking(ref=module, interpreter=python)
+    assert make(shop.store, wanted) == {}
+    assert len(shop.made(wanted)) == 1
+    assert shop.made(Unpacking(ref=module)) == ()
+    assert shop.units() == {own.digest.hex, module.digest.hex, wanted.compiled.hex}
 
 
 def no_package(shop: Workshop) -> UnitRef:

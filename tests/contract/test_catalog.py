@@ -48,6 +48,7 @@ def test_every_image_starts_by_the_contract(catalog: Catalog) -> None:
     entrypoints = {str(image.id): image.runtime.entrypoint for image in catalog.images}
     assert entrypoints.pop("mariadb-server") == ("dumb-init", "--")
     assert set(entrypoints.values()) == {("dumb-init", "--single-child", "--")}
+    assert {image.runtime.command for image in catalog.images} == {("kolla_start",)}
 
 
 def test_who_an_image_runs_as_is_in_the_group_that_may_use_sudo(catalog: Catalog) -> None:

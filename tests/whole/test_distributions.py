@@ -61,7 +61,8 @@ def test_the_fleet_builds_and_passes_its_tests(distro: str, tmp_path: Path) -> N
 
 def check_links(workshop: Workshop, others: tuple[str, ...]) -> None:
     """Check that packages' old names of paths lead to where the files are, and dpkg knows both."""
-    units = [read_facts(file.parent) for file in sorted(workshop.store.glob(f"units/*/{FACTS}"))]
+    folders = [file.parent for file in sorted(workshop.store.glob(f"units/*/{FACTS}"))]
+    units = [facts for folder in folders if (facts := read_facts(folder))]
     assert {unit.name for unit in units if unit.listed} >= {"bash", "libc6"}
     assert {unit.name: unit.real for unit in units if unit.real} == {}
     script = "readlink /bin /lib64; dpkg-query --search /bin/bash; dpkg --verify bash libc6 python3"

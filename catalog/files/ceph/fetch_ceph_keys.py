@@ -27,9 +27,8 @@ def packed(name: str) -> dict[str, str]:
     return {
         "filename": name,
         "content": base64.b64encode(zlib.compress(content)).decode(),
-        "sha1": hashlib.sha1(
-            content, usedforsecurity=False
-        ).hexdigest(),  # what older deployments compare
+        # What older deployments compare.
+        "sha1": hashlib.sha1(content, usedforsecurity=False).hexdigest(),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
 

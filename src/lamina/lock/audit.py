@@ -21,6 +21,7 @@ _WORDS = {
     "repository": re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*"),
 }
 _ARTIFACT_KEY = re.compile(rf"{artifact_name('')}[^_]+_[^_]+_[^_]+")
+_MODE = re.compile(r"[0-7]{4}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?|[a-z0-9.-]+:\d+)/", re.IGNORECASE)
 _RELATIVE = "write it relative to the repository's root: pool/main/..."
@@ -104,6 +105,8 @@ def _in_placement(keys: Keys, entry: PlacementEntry) -> Iterator[Finding]:
     for name, value in (("from", entry.source), ("to", entry.to)):
         if not _PLACES[name].fullmatch(value):
             yield Finding(keys=(*keys, name), message=f"'{value}' leads elsewhere")
+    if entry.mode is not None and not _MODE.fullmatch(entry.mode):
+        yield Finding(keys=(*keys, "mode"), message=f"'{entry.mode}' is not a mode like 0755")
     for name, number in (("uid", entry.uid), ("gid", entry.gid)):
         if not 0 <= number < 2**32 - 1:
             yield Finding(keys=(*keys, name), message=f"{number} is nobody's id")

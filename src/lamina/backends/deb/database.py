@@ -123,8 +123,9 @@ def _touched(unit: UnitFacts, interests: Collection[str]) -> frozenset[str]:
     """Return the paths among `interests` at or below which the unit has something."""
     paths = [interest for interest in interests if interest.startswith("/")]
     there = _named(unit)
-    # What the unit has for dpkg's database counts for nobody: dpkg would not have unpacked it.
-    own = {f"/{path}" for path in there if path not in _DATABASE and not path.startswith(INFO)}
+    # What the unit has beside its package counts for nobody: dpkg would not have unpacked it.
+    beside = {*_DATABASE, *unit.derived}
+    own = {f"/{path}" for path in there if path not in beside and not path.startswith(INFO)}
     above = [f"/{path}" for path in _DATABASE if f"/{path}" in paths]
     own |= {path for path in above if any(each.startswith(f"{path}/") for each in own)}
     return frozenset(path for path in paths if path in own)

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from lamina.backends.deb.archive import Control, Package, faults_of
-from lamina.backends.deb.bytecode import foreseen_calls
 from lamina.backends.deb.database import INFO, Triggers, info_files, instance_of, record, why_husk
 from lamina.backends.deb.husk import HuskWriter
+from lamina.backends.deb.library import foreseen_library
+from lamina.backends.deb.python_calls import foreseen_calls
 from lamina.backends.deb.tarball import Readable, TarEntry, padded, read_entries
 from lamina.engine.merged import LINKS, link_above, merged
 from lamina.engine.unit import HUSK, RECORD, TREE, Directory, UnitFacts
@@ -68,6 +69,7 @@ def make_unit(package: Path, folder: Path, digest: Digest) -> UnitFacts:
         activates=triggers.activates,
         notifies=triggers.notifies,
         compiles=_foreseen_calls(name, control, tree),
+        library=foreseen_library(control.text("postinst")),
         real=tree.real,
         husk=why_husk(control),
     )
