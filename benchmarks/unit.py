@@ -122,7 +122,7 @@ def _report(compared: Sequence[_Compared], cpu: Sequence[float]) -> Report:
         rows=tuple(
             {
                 "package": each.unit.name,
-                "MB": each.unit.size / 1e6,
+                "MB": (each.unit.size or 0) / 1e6,
                 "lamina s": each.ours,
                 "dpkg-deb s": each.theirs,
                 "ratio": each.ratio,

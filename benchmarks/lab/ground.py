@@ -19,7 +19,7 @@ from lamina.build.lineage import finder, lineage, mountable
 from lamina.build.making import unpackings
 from lamina.build.units import Units
 from lamina.engine.stack import EMPTY
-from lamina.lock import check_lock, read_lock, used_repositories
+from lamina.lock import check_lock, read_lock
 from lamina.mirrors import find_mirrors
 from lamina.model.built import Built
 from lamina.model.catalog import Catalog
@@ -93,10 +93,9 @@ class Ground:
     @contextmanager
     def units(self) -> Iterator[Units]:
         """Give the units of the fleet."""
-        names = [repository.name for repository in used_repositories(self.catalog)]
         with Units(
             self.store,
-            lambda: find_mirrors(names, self.settings.mirrors),
+            lambda names: find_mirrors(names, self.settings.mirrors, usual=self.catalog.sources),
             jobs=self.settings.jobs,
             listener=lambda _event: None,
         ) as units:

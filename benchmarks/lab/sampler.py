@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _TICK = 0.02  # seconds between two looks
-_PROGRAM = "sandbox_init.py"
+_PROGRAM = "sandbox_program"
 _SCRIPT = re.compile(
     r"/var/lib/dpkg/(?:info/(?P<package>[^/:]+)(?::\w+)?\.|tmp\.ci/)"
     r"(?P<script>preinst|postinst|prerm|postrm|config)$"

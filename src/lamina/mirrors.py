@@ -1,6 +1,7 @@
-"""Where packages come from: the one place in which a repository's name becomes an address.
+"""Where files come from: the one place in which a repository's name becomes an address.
 
-Catalogue and lock know repositories by name only, so that both work wherever there is a mirror.
+Catalogue and lock know repositories, and the places of artifacts, by name only, so that both work
+wherever there is a mirror.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote, urlsplit
 
 from lamina.errors import Fault, UsageError
@@ -32,18 +34,27 @@ def find_mirrors(
     repositories: Iterable[str],
     settings: Mapping[str, str],
     *,
+    usual: Mapping[str, str] = MappingProxyType({}),
     apt: Path = Path("/etc/apt"),
 ) -> Mirrors:
-    """Return the mirrors of `repositories`: as the settings say, else as this host's apt does.
+    """Return the mirrors of `repositories`: as the settings say, else `usual`, else as apt has it.
 
-    apt's address is taken when its last path part equals the repository's name, the first one
-    where there are several. Raises `UsageError` naming every repository without a usable mirror.
+    A folder of this machine is an address too. This host's apt's address is taken when its last
+    path part equals the repository's name, the first one where there are several. Raises
+    `UsageError` naming every repository without a usable mirror.
     """
     names = sorted(set(repositories))
-    host = _addresses_by_name(apt) if any(name not in settings for name in names) else {}
-    urls = {name: settings.get(name, host.get(name, "")).rstrip("/") for name in names}
+    given = {**usual, **settings}
+    host = _addresses_by_name(apt) if any(name not in given for name in names) else {}
+    urls = {name: _address(given.get(name, host.get(name, ""))) for name in names}
     UsageError.raise_all([fault for name in names for fault in _faults(name, urls[name])])
     return Mirrors(urls=urls)
+
+
+def _address(text: str) -> str:
+    """Return the address that is meant, without a slash at the end."""
+    url = Path(text).as_uri() if text.startswith("/") else text
+    return url.rstrip("/")
 
 
 def _faults(name: str, url: str) -> Iterator[Fault]:

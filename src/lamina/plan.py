@@ -10,7 +10,7 @@ from lamina.model.built import ENGINE, Built, Inputs
 from lamina.model.catalog import Catalog, Distro
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import FileCopy, Image, ImageId
-from lamina.model.lock import Lock, LockedImage
+from lamina.model.lock import Lock, LockedImage, spoken_key, spoken_name
 from lamina.model.names import parse_names
 from lamina.model.plan import Plan, PlanStep
 from lamina.model.selection import is_name, with_ancestors
@@ -32,7 +32,7 @@ def make_plan(
     """
     locked = lock.by_id()
     wanted = frozenset(with_ancestors(catalog, selection))
-    blocked = obstacles(catalog)
+    blocked = obstacles(catalog, lock)
     steps: dict[ImageId, PlanStep] = {}
     faults: list[Fault] = []
     for image in catalog.images:
@@ -56,15 +56,31 @@ def make_plan(
     return Plan(steps=tuple(steps.values()))
 
 
-def obstacles(catalog: Catalog) -> Mapping[ImageId, str]:
-    """Return why images cannot be built for this distribution: themselves, or their ancestors."""
+def obstacles(catalog: Catalog, lock: Lock | None = None) -> Mapping[ImageId, str]:
+    """Return why images cannot be built: themselves, or their ancestors.
+
+    Without a lock, only what this distribution cannot have is told.
+    """
+    lacking = unpinned(lock) if lock else {}
     found: dict[ImageId, str] = {}
     for image in catalog.images:
         if image.unbuildable:
             found[image.id] = image.unbuildable
+        elif image.id in lacking:
+            found[image.id] = lacking[image.id]
         elif image.parent in found:
             found[image.id] = f"{image.parent} is blocked"
     return found
+
+
+def unpinned(lock: Lock) -> Mapping[ImageId, str]:
+    """Return of which images the lock does not have all artifacts, as a reason."""
+    return {
+        image.id: f"the lock has no digest of {' and '.join(map(spoken_key, image.unpinned))}: "
+        "run `lamina lock` where the place can be reached"
+        for image in lock.images
+        if image.unpinned
+    }
 
 
 def refuse_unbuildable(catalog: Catalog, terms: Sequence[str]) -> None:
@@ -109,7 +125,7 @@ def inputs_of(
         # Names without versions: an update alone is no change of order.
         calls=Digest.of(canonical_json([_names(locked.bootstrap, lock), calls])),
         layers=Digest.of(canonical_json([lock.layers[id_] for id_ in locked.layers])),
-        units={lock.name_of(unit): f"{unit.version} {unit.digest}" for unit in units},
+        units={lock.name_of(unit): f"{unit.version} {unit.identity}" for unit in units},
         files={copy.path: _content(copy) for copy in image.files},
         entry=_entry(image, distro),
     )
@@ -156,16 +172,17 @@ def _differences(old: Inputs, new: Inputs) -> list[str]:
 
 def _package_differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
     for name in _changed(old, new):
+        what = spoken_name(name)
         if name not in old:
-            yield f"package {name} added"
+            yield f"{what} added"
         elif name not in new:
-            yield f"package {name} removed"
+            yield f"{what} removed"
         else:
             before, after = old[name].split()[0], new[name].split()[0]
             if before == after:
-                yield f"package {name} {after} has other content"
+                yield f"{what} {after} has other content"
             else:
-                yield f"package {name} {before} -> {after}"
+                yield f"{what} {before} -> {after}"
 
 
 def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -11,7 +12,8 @@ from lamina.engine.sandbox import Stopped
 from lamina.engine.stack import Stack
 from lamina.errors import ImageTestError
 from lamina.model.digest import Digest
-from lamina.model.image import Image, ImageId, ImageTest, Kind, Runtime
+from lamina.model.image import Image, ImageId, ImageTest, Kind, Runtime, ServiceTest
+from lamina.model.proof import Proof
 
 # Their names are those of tests, and pytest would take them for such.
 calls_of, digest_of = test_calls, tests_digest
@@ -22,7 +24,7 @@ RUNTIME = Runtime()
 PLAIN = ImageTest(run=("true",))
 
 
-def image(*tests: ImageTest, runtime: Runtime = RUNTIME) -> Image:
+def image(*tests: ImageTest | ServiceTest, runtime: Runtime = RUNTIME) -> Image:
     return Image(
         id=ImageId("image"),
         kind=Kind.INFRA,
@@ -78,26 +80,69 @@ def test_a_proof_is_of_these_tests_by_this_user_over_this_manifest() -> None:
     assert digests[0] == digest_of(image(PLAIN), MANIFEST)
 
 
-def proven(bench: Workbench, *tests: ImageTest, stop: Event | None = None) -> list[str]:
+SERVICE = ServiceTest(config="{}", command="served", healthcheck=("check",))
+
+
+def test_a_proof_of_a_service_is_of_all_that_starts_it() -> None:
+    digests = [
+        digest_of(image(replace(SERVICE, **{key: value}), runtime=runtime), MANIFEST)  # type: ignore[arg-type]
+        for key, value, runtime in [
+            ("config", "{}", RUNTIME),
+            ("config", '{"command": "served"}', RUNTIME),
+            ("healthcheck", ("other",), RUNTIME),
+            ("files", {"a": "b"}, RUNTIME),
+            ("files", {"a": "c"}, RUNTIME),
+            ("environment", {"a": "b"}, RUNTIME),
+            ("bootstrap", {"a": "b"}, RUNTIME),
+            ("prepare", ("true",), RUNTIME),
+            ("run", ("true",), RUNTIME),
+            ("runs_as", "mysql", RUNTIME),
+            ("stop", 3, RUNTIME),
+            ("loopback", True, RUNTIME),
+            ("config", "{}", Runtime(user="mysql")),
+            ("config", "{}", Runtime(entrypoint=("dumb-init",))),
+            ("config", "{}", Runtime(command=("kolla_start",))),
+            ("config", "{}", Runtime(environment={"a": "b"})),
+            ("config", "{}", Runtime(stop_signal="SIGUSR1")),
+            ("config", "{}", Runtime(working_dir="/srv")),
+        ]
+    ]
+    assert len(set(digests)) == len(digests)
+
+
+def proven(
+    bench: Workbench,
+    *tests: ImageTest | ServiceTest,
+    stop: Event | None = None,
+    lowers: tuple[Path, ...] = (),
+    runtime: Runtime = RUNTIME,
+) -> tuple[list[str], tuple[Proof, ...]]:
     steps: list[str] = []
-    stack = Stack(lowers=(bench.root,), directories={})
+    stack = Stack(lowers=(*lowers, bench.root), directories={})
     log = bench.folder / "log"
     work = bench.folder / "work"
     work.mkdir()
-    prove(image(*tests), stack, work, log, stop=stop or Event(), on_step=steps.append)
-    return steps
+    proofs = prove(
+        image(*tests, runtime=runtime), stack, work, log, stop=stop or Event(), on_step=steps.append
+    )
+    return steps, proofs
 
 
 @pytest.mark.real
 def test_an_image_passes_its_tests(bench: Workbench) -> None:
     serve = "echo up > /tmp/up; exec sleep 60"
-    steps = proven(
+    steps, proofs = proven(
         bench,
         ImageTest(run=("sh", "-c", "touch /left"), timeout=10),
         ImageTest(run=("sh", "-c", "! test -e /left"), timeout=10),
         ImageTest(run=("cat", "/tmp/up"), start=("sh", "-c", serve), stdout="up", timeout=10),
     )
     assert steps == ["test 1 of 3", "test 2 of 3", "test 3 of 3"]
+    assert [proof.test for proof in proofs] == [
+        "sh -c touch /left",
+        "sh -c ! test -e /left",
+        "cat /tmp/up",
+    ]
     assert not (bench.root / "left").exists()
 
 
@@ -139,3 +184,133 @@ def test_a_test_can_be_stopped(bench: Workbench) -> None:
     stop.set()
     with pytest.raises(Stopped):
         proven(bench, ImageTest(run=("sleep", "60")), stop=stop)
+
+
+# Programs in place of the contract's own, which need Python and sudo: the command is read from the
+# mounted config.json, by the image's user, and what it leads to is what it is started with.
+DUMB_INIT = """#!/bin/sh
+shift 2
+"$@" &
+child=$!
+trap 'kill -TERM $child' TERM
+while :; do wait $child; code=$?; kill -0 $child 2>/dev/null || exit $code; done
+"""
+KOLLA_START = """#!/bin/sh
+set -e
+[ "$KOLLA_CONFIG_STRATEGY" = COPY_ALWAYS ]
+command=$(sed -n 's/^{"command": "\\(.*\\)"}$/\\1/p' /var/lib/kolla/config_files/config.json)
+if [ -n "${KOLLA_BOOTSTRAP+set}" ]; then
+    echo preparing
+    sleep 60 & echo $! > /srv/left
+    echo data > /srv/data
+    exit ${BOOTSTRAP_CODE:-0}
+fi
+echo "kolla_start: $command"
+exec $command
+"""
+SERVED = """
+cat /srv/data /var/lib/kolla/config_files/greeting > /srv/answer
+trap 'echo bye; exit 0' TERM
+while :; do sleep 0.1; done
+"""
+RUN_AS = Runtime(
+    user="daemon", entrypoint=("dumb-init", "--single-child", "--"), command=("kolla_start",)
+)
+START = ServiceTest(
+    config='{"command": "sh /var/lib/kolla/config_files/served"}',
+    command="served",
+    files={"served": SERVED, "greeting": "hello\n"},
+    prepare=("chmod", "1777", "/srv"),
+    bootstrap={"KOLLA_BOOTSTRAP": ""},
+    healthcheck=("sh", "-c", "id -un; test -s /srv/answer"),
+    run=("sh", "-c", "id -un; cat /srv/answer; kill -0 $(cat /srv/left) 2>/dev/null || echo alone"),
+    stdout=r"\Adaemon\ndata\nhello\nalone\n\Z",
+    timeout=20,
+)
+
+
+@pytest.fixture
+def contract(tmp_path: Path) -> Path:
+    """A lower directory with the programs that start a service."""
+    folder = tmp_path / "contract"
+    (folder / "usr/bin").mkdir(parents=True)
+    (folder / "srv").mkdir()
+    for name, script in {"dumb-init": DUMB_INIT, "kolla_start": KOLLA_START}.items():
+        (folder / "usr/bin" / name).write_text(script)
+        (folder / "usr/bin" / name).chmod(0o755)
+    return folder
+
+
+@pytest.mark.real
+def test_a_service_is_started_asked_and_stopped(bench: Workbench, contract: Path) -> None:
+    steps, (proof,) = proven(bench, START, lowers=(contract,), runtime=RUN_AS)
+
+    phases = ["prepare", "bootstrap", "start", "health check", "user", "run", "stop"]
+    assert steps == [f"test 1 of 1: {phase}" for phase in phases]
+    assert list(proof.phases) == phases
+    assert proof.test == "served"
+    log = (bench.folder / "log").read_text()
+    places = [log.index(f"## {phase}: ") for phase in phases]
+    assert places == sorted(places)
+    assert "kolla_start: sh /var/lib/kolla/config_files/served\n" in log
+    assert "daemon           sh /var/lib/kolla/config_files/served\n" in log
+    assert log.endswith("## stop: SIGTERM\nbye\n")
+    assert not (bench.root / "srv/data").exists()
+
+
+def serving(script: str) -> ServiceTest:
+    return replace(START, files={"served": script, "greeting": ""})
+
+
+FOREVER = "while :; do sleep 0.1; done"
+FAILED_PHASES = {
+    "prepare": (
+        replace(START, prepare=("sh", "-c", "echo no interface; exit 2")),
+        "ended with exit code 2, expected 0: no interface",
+    ),
+    "bootstrap": (
+        replace(START, environment={"BOOTSTRAP_CODE": "7"}),
+        "ended with exit code 7, expected 0: preparing",
+    ),
+    "start": (
+        replace(START, config="{}", environment={"KOLLA_CONFIG_STRATEGY": "NEVER"}, bootstrap={}),
+        "the service ended with exit code 1",
+    ),
+    "health check": (
+        serving("echo cannot listen; sleep 0.5; exit 3"),
+        "the service ended with exit code 3: kolla_start: sh /var/lib/kolla/config_files/served"
+        " | cannot listen",
+    ),
+    "health check, tried again": (
+        replace(serving(FOREVER), healthcheck=("sh", "-c", "echo no port; exit 1"), timeout=2),
+        "ended with exit code 1, expected 0, tried for 2 s: no port",
+    ),
+    "user": (
+        replace(START, runs_as="www-data"),
+        "its main process, sh, runs as daemon, not as www-data, after 5 s",
+    ),
+    "run": (
+        replace(START, stdout="bonjour", timeout=2),
+        "printed nothing that matches 'bonjour': daemon | data | hello | ",
+    ),
+    "stop": (
+        replace(
+            serving(f"echo x > /srv/answer; trap 'echo not yet' TERM; {FOREVER}"), run=(), stop=1
+        ),
+        "the service still ran 1 s after SIGTERM: ",
+    ),
+}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("case", FAILED_PHASES)
+def test_a_failed_service_test_says_the_phase_and_what_was_seen(
+    case: str, bench: Workbench, contract: Path
+) -> None:
+    test, seen = FAILED_PHASES[case]
+    phase = case.partition(",")[0]
+    with pytest.raises(ImageTestError) as error:
+        proven(bench, test, lowers=(contract,), runtime=RUN_AS)
+    message = error.value.faults[0].message
+    assert message.startswith(f"test 1, 'served', {phase}: ")
+    assert seen in message

@@ -63,6 +63,8 @@ def _lines(catalog: Catalog) -> Iterator[str]:
         yield f"  {_text(repository)}".replace("\n", "|")
     for rule in catalog.distro.rules:
         yield f"  {_text(rule)}"
+    if catalog.sources:
+        yield f"  sources: {_text(catalog.sources)}"
     for image in catalog.images:
         yield ""
         yield f"{image.id} ({image.kind} of {image.family}, below {image.parent}) {image.place}"
@@ -91,5 +93,8 @@ def _text(value: object) -> str:
     if not is_dataclass(value):
         return str(value)
     words = ((field.name, getattr(value, field.name)) for field in fields(value))
-    shown = (f"{name}={_text(oct(word) if name == 'mode' else word)}" for name, word in words)
+    shown = (
+        f"{name}={_text(oct(word) if name == 'mode' and word is not None else word)}"
+        for name, word in words
+    )
     return "(" + " ".join(shown) + ")"

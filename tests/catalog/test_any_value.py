@@ -20,10 +20,12 @@ Steps = tuple[str | int, ...]
 
 FILES = [
     "_common/users.yaml",
+    "_common/rules.yaml",
     "_common/distros/debian-13.yaml",
     "_common/infra/base.yaml",
     "good-inheritance/catalog/infra/fleet.yaml",
     "good-overlay-changes/overlay/infra/own.yaml",
+    "good-service-test/catalog/infra/fleet.yaml",
     "good-types/catalog/openstack/nova.yaml",
 ]
 WORDS = st.sampled_from(["base", "debian", "append", "infra", "/x", "", "root", "0644", "x y"])

@@ -15,6 +15,7 @@ SCHEMA = json_schema()
 
 # The case, and whether an editor can see its fault in the file alone.
 REFUSED = [
+    "artifact-with-faults",
     "bad-environment-name",
     "bad-file-mode",
     "bad-image-name",
@@ -27,6 +28,7 @@ REFUSED = [
     "mode-without-quotes",
     "path-with-dots",
     "relative-path",
+    "service-test-with-faults",
     "test-without-run",
     "text-for-a-list",
     "unknown-key",
@@ -34,11 +36,22 @@ REFUSED = [
     "unknown-key-of-a-file",
 ]
 
+GOOD = [
+    "good-artifacts",
+    "good-inheritance",
+    "good-overlay-changes",
+    "good-service-test",
+    "good-service-test-changed",
+    "good-types",
+]
+
+SINGLE = ("users.yaml", "sources.yaml", "rules.yaml")
+
 
 def catalogue_files(folder: Path) -> list[Path]:
     sections = ("infra", "openstack", "distros")
     return [
-        folder / "users.yaml",
+        *(folder / name for name in SINGLE if (folder / name).exists()),
         *(path for name in sections for path in (folder / name).glob("*")),
     ]
 
@@ -69,7 +82,7 @@ def test_a_file_of_a_right_catalogue_follows_the_schema(path: Path) -> None:
     assert faults == []
 
 
-@pytest.mark.parametrize("case", ["good-inheritance", "good-overlay-changes", "good-types"])
+@pytest.mark.parametrize("case", GOOD)
 def test_a_good_case_follows_the_schema(case: str) -> None:
     files = list((CASES / case).rglob("*.yaml"))
     assert files
@@ -85,5 +98,6 @@ def test_a_fault_of_a_single_file_is_seen_by_the_schema(case: str) -> None:
 
 def test_every_key_has_a_description() -> None:
     named = dict(keys(SCHEMA["$defs"]))
-    assert {"images", "packages", "uid", "suites", "append", "interval"} <= set(named)
+    wanted = {"images", "packages", "uid", "suites", "glob", "append", "interval", "runs_as"}
+    assert wanted <= set(named)
     assert [key for key, found in keys(SCHEMA["$defs"]) if not found.get("description")] == []

@@ -73,6 +73,18 @@ def test_list_can_show_only_what_cannot_be_built_and_why(lamina: Lamina) -> None
 
 
 @pytest.mark.usefixtures("zoo")
+def test_a_kind_can_be_chosen_beside_any_selection(lamina: Lamina) -> None:
+    assert [
+        one["name"] for one in values(lamina("list", "--json", "--kind", "openstack", *ZOO))
+    ] == ["yak-api"]
+    kinds = {one["kind"] for one in values(lamina("list", "--json", "--kind", "infra"))}
+    assert kinds == {"infra"}
+    assert lamina("tree", "--kind", "openstack", *ZOO).out == (
+        "base\n├── binary-yak-api\n└── source-yak-api\n"
+    )
+
+
+@pytest.mark.usefixtures("zoo")
 def test_list_can_print_references(lamina: Lamina) -> None:
     legacy = lamina("list", "zebra-server", "--names", "legacy", "--tag", "9")
     split = values(lamina("list", "yak-api", "--names", "split", "--json"))
@@ -115,6 +127,21 @@ def test_tree_as_json_is_nested(lamina: Lamina) -> None:
             ],
         }
     ]
+
+
+@pytest.mark.usefixtures("zoo")
+def test_docs_writes_pages_of_all_catalogues_and_tells_which(lamina: Lamina, folder: Path) -> None:
+    first = values(lamina("docs", "--to", "pages", "--json"))
+    again = lamina("docs", "--to", "pages")
+
+    pages = sorted(path.name for path in (folder / "pages").iterdir())
+    assert {"README.md", "base.md", "yak.md", "zebra.md"} <= set(pages)
+    assert first == {"written": first["written"], "unchanged": [], "removed": []}
+    assert sorted(first["written"]) == pages
+    assert again.out == f"pages: 0 written, {len(pages)} unchanged, 0 removed\n"
+    zebra = (folder / "pages" / "zebra.md").read_text()
+    assert "Written in `zoo/infra/zebra.yaml`." in zebra
+    assert "- Not for: too fast (debian-13)" in zebra
 
 
 @pytest.mark.usefixtures("zoo")

@@ -15,7 +15,7 @@ import pytest
 
 from lamina.build.fleet import RunResult
 from lamina.cli.faults import exit_code_of
-from lamina.cli.outcomes import exit_code, result_values, show_result
+from lamina.cli.outcomes import exit_code, result_values, show_result, show_tests
 from lamina.errors import (
     BuildError,
     CatalogError,
@@ -29,6 +29,7 @@ from lamina.errors import (
 )
 from lamina.model.event import ImageDone, Outcome
 from lamina.model.image import ImageId
+from lamina.model.proof import Proof
 
 
 def raises(error: BaseException) -> Callable[[], None]:
@@ -168,6 +169,50 @@ def test_a_run_ends_with_what_failed_and_how_to_go_on(
         "1 built, 1 unchanged, 1 failed, 1 blocked",
         "log of image-2: /logs/x.log",
         "to go on: `lamina build x+`; what is finished stays",
+    ]
+
+
+PROOFS = (
+    Proof(test="served --version", seconds=0.1),
+    Proof(test="served --help", seconds=0.1),
+    Proof(
+        test="served -f",
+        seconds=4.2,
+        phases={"bootstrap": 3.0, "start": 0.5, "health check": 0.2, "user": 0.1, "stop": 0.4},
+    ),
+)
+
+
+def a_tested_image() -> RunResult:
+    done = ImageDone(image=ImageId("served"), outcome="tested", seconds=4.5, proofs=PROOFS)
+    failed = ImageDone(
+        image=ImageId("other"), outcome="test failed", seconds=0.0, message="test 1, ...\n  see log"
+    )
+    return RunResult(outcomes={one.image: one for one in (done, failed)}, built={})
+
+
+def test_tests_end_with_what_they_have_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    show_tests(a_tested_image(), again="lamina test")
+
+    shown = (
+        "2 commands; bootstrapped in 3.0 s, started in 0.5 s, healthy after 0.2 s, stopped in 0.4 s"
+    )
+    gap = " " * len(shown)
+    assert capsys.readouterr().out.splitlines() == [
+        f"IMAGE   OUTCOME      TESTS   TIME  SHOWN{gap[5:]}  WHY",
+        f"served  tested           3  4.5 s  {shown}",
+        f"other   test failed                {gap}  test 1, ...",
+        "1 tested, 1 test failed",
+        "to go on: `lamina test`; what is finished stays",
+    ]
+
+
+def test_tests_as_json_have_the_seconds_of_every_phase() -> None:
+    first, _ = result_values(a_tested_image())["images"]
+    assert first["tests"] == [
+        {"test": "served --version", "seconds": 0.1},
+        {"test": "served --help", "seconds": 0.1},
+        {"test": "served -f", "seconds": 4.2, "phases": dict(PROOFS[2].phases)},
     ]
 
 

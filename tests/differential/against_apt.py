@@ -59,7 +59,7 @@ def unexplained(fleet: Fleet, id_: ImageId, work: Path) -> dict[str, tuple[State
     built = current[id_]
     line = lineage(built, finder(fleet.store, current))
     mirrors = find_mirrors([unit.repository for unit in built.units], {})
-    with Units(fleet.store, lambda: mirrors, jobs=2, listener=lambda _event: None) as units:
+    with Units(fleet.store, lambda _names: mirrors, jobs=2, listener=lambda _event: None) as units:
         stack = mountable(line, fleet.store, units, Event())
         below = mountable(line[:-1], fleet.store, units, Event()) if len(line) > 1 else EMPTY
         units.fetch(built.units)

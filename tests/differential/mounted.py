@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lamina.engine.sandbox_init import MS_PRIVATE, MS_REC, mount, mount_overlay
+from lamina.engine.sandbox_program.mounts import MS_PRIVATE, MS_REC, mount, mount_overlay
 
 State = dict[str, Any] | None
 

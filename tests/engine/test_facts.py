@@ -28,6 +28,7 @@ facts = st.builds(
         tuple
     ),
     links=lists,
+    listed=lists,
     interests=lists,
     activates=lists,
     notifies=lists,

@@ -17,6 +17,7 @@ from lamina.lock import Source, compare_locks, lock_fleet, lock_text
 from lamina.model.amounts import size_text
 from lamina.model.catalog import Catalog
 from lamina.model.digest import Digest
+from lamina.model.event import Doing, Event
 from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock
 
@@ -41,14 +42,16 @@ class Room:
         extras = replace(EXTRAS, keyring=str(self.archive.key.public))
         return a_catalog(*images, distro=a_distro(DEBIAN, extras))
 
+    def hear(self, event: Event) -> None:
+        assert isinstance(event, Doing)
+        self.said.append(event.message)
+
     def lock(
         self, catalog: Catalog, previous: Lock | None = None, update: Collection[ImageId] = ()
     ) -> Lock:
         self.said.clear()
         source = Source(store=self.store, mirrors={"extras": self.archive.url})
-        return lock_fleet(
-            catalog, previous, update=update, source=source, progress=self.said.append
-        )
+        return lock_fleet(catalog, previous, update=update, source=source, listener=self.hear)
 
 
 @pytest.fixture
@@ -113,7 +116,7 @@ def test_an_update_moves_what_was_asked_for_and_what_stands_below(
     new = room.lock(fleet, lock, [EXTRA.id])
     assert room.said[1:] == ["updating the package indices", "solving extra", "solving child"]
     (group,) = new.by_id()[EXTRA.id].layers
-    size = sum(unit.size for unit in new.units_of(new.by_id()[EXTRA.id]))
+    size = sum(unit.size or 0 for unit in new.units_of(new.by_id()[EXTRA.id]))
     assert str(compare_locks(lock, new)).splitlines() == [
         "tool 1.0 -> 2.0: extra, and 1 image below it",
         "tool-data 1.0 -> 2.0: extra, and 1 image below it",
@@ -254,7 +257,7 @@ def test_a_mirror_that_nobody_serves_is_told_without_its_password(
     source = Source(store=room.store, mirrors={"extras": "http://me:secret@127.0.0.1:9/extras"})
     began = time.monotonic()
     with pytest.raises(NetworkError, match="check the network") as caught:
-        lock_fleet(fleet, None, update=(), source=source, progress=room.said.append)
+        lock_fleet(fleet, None, update=(), source=source, listener=room.hear)
     assert "127.0.0.1" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert time.monotonic() - began < 60

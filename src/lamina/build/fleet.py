@@ -33,6 +33,7 @@ from lamina.model.digest import Digest
 from lamina.model.event import Event, ImageDone, ImageStarted, ImageStep, Listener, Note, Outcome
 from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock as FleetLock
+from lamina.model.proof import Proof
 from lamina.model.selection import with_ancestors
 from lamina.store.store import Store
 
@@ -108,6 +109,7 @@ class _Fleet:
         self._built: dict[ImageId, Built] = {}
         self._stacks: dict[ImageId, Stack] = {}
         self._done: dict[ImageId, ImageDone] = {}
+        self._proofs: dict[ImageId, tuple[Proof, ...]] = {}
 
     def run(self) -> RunResult:
         """Build everything; see `build_fleet`."""
@@ -247,7 +249,7 @@ class _Fleet:
     def _prove(self, image: Image, built: Built) -> None:
         log = self._store.log_path(self._order.lock.distro, image.id)
         with self._store.work_folder() as work:
-            prove(
+            self._proofs[image.id] = prove(
                 image,
                 self._built_stack(image.id, built),
                 work,
@@ -283,7 +285,14 @@ class _Fleet:
     def _finish(
         self, image: ImageId, outcome: Outcome, seconds: float, *, message: str = "", log: str = ""
     ) -> None:
-        done = ImageDone(image=image, outcome=outcome, seconds=seconds, message=message, log=log)
+        done = ImageDone(
+            image=image,
+            outcome=outcome,
+            seconds=seconds,
+            message=message,
+            log=log,
+            proofs=self._proofs.get(image, ()),
+        )
         self._done[image] = done
         self._listen(done)
 

@@ -24,18 +24,20 @@ from lamina.backends.deb.library import DPKG, lister
 from lamina.backends.deb.python_calls import PY3COMPILE, finder
 from lamina.build.units import Units
 from lamina.engine import delta, finish, sandbox
+from lamina.engine.merged import make_links
 from lamina.engine.sandbox import Bind, Call, Sandbox
 from lamina.engine.stack import (
     DIVERSIONS,
     Diversion,
     Stack,
     corrections,
+    intrusions,
     over,
     read_diversions,
     unshareable,
 )
 from lamina.engine.unit import TREE, UnitFacts
-from lamina.errors import BuildError
+from lamina.errors import BuildError, Fault
 from lamina.model.built import ENGINE, Built, Inputs, Layer
 from lamina.model.catalog import PathRule
 from lamina.model.digest import Digest, canonical_json
@@ -153,6 +155,7 @@ def _install(
     real = unshareable(job.stack, job.facts, known)
     while True:
         attempt += 1
+        _refuse_intrusions(job, real)
         folder = work / f"attempt-{attempt}"
         folder.mkdir()
         trees = tuple(key for group in reversed(job.groups) for key in group if key not in real)
@@ -165,6 +168,21 @@ def _install(
             return _Installed(upper=box.upper, trees=trees)
         real = more
         shutil.rmtree(folder)
+
+
+def _refuse_intrusions(job: Job, real: Mapping[str, str]) -> None:
+    """Raise `BuildError` where an artifact and something else have one path."""
+    found = intrusions(job.stack, job.facts, real, delta.finder(job.stack.lowers))
+    BuildError.raise_all(
+        [
+            Fault(
+                str(job.image.id),
+                f"{job.units[key].spoken}: {why}",
+                "install the artifact elsewhere, as in /usr/local/bin or /opt, or leave one out",
+            )
+            for key, why in found.items()
+        ]
+    )
 
 
 def _sandbox(job: Job, store: Store, folder: Path, trees: tuple[str, ...]) -> Sandbox:
@@ -186,6 +204,8 @@ def _sandbox(job: Job, store: Store, folder: Path, trees: tuple[str, ...]) -> Sa
         ),
     )
     sandbox.prepare(box)
+    if not job.stack.lowers:
+        make_links(box.upper, box.lowers)
     wanted = corrections(
         job.stack,
         [job.facts[key] for key in job.locked.units],

@@ -1,4 +1,4 @@
-"""Making units: packages unpacked, their Python modules compiled, several in one go."""
+"""Making units: files unpacked, their Python modules compiled, several in one go."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from itertools import groupby
 from pathlib import Path
 
 from lamina.backends.deb.bytecode import compile_modules, find_interpreter, is_interpreter
-from lamina.backends.deb.unit import make_unit
-from lamina.engine.unit import FACTS, TREE, UnitFacts, Unpacking, read_facts
+from lamina.backends.kinds import BACKENDS
+from lamina.engine.unit import FACTS, TREE, Interpreter, UnitFacts, Unpacking, read_facts
 from lamina.errors import Fault, LaminaError, StoreError
 from lamina.model.digest import Digest
-from lamina.model.lock import Lock, UnitRef
+from lamina.model.lock import Lock, UnitKind, UnitRef
 from lamina.store.integrity import check_download
 from lamina.store.store import Store
 
@@ -22,23 +22,30 @@ _BATCH = 40  # units whose modules are compiled in one sandbox, whose start they
 
 
 def unpackings(line: Sequence[Sequence[UnitRef]]) -> tuple[tuple[Unpacking, ...], ...]:
-    """Return which units each image of a line needs; `line` has their packages, oldest first.
+    """Return which units each image of a line needs; `line` has what they are made of.
 
-    Of the image that brings the interpreter, this compiles its own packages and no others, which
-    may be configured before it is there.
+    The oldest image comes first. Of the image that brings the interpreter, this compiles its own
+    packages and no others, which may be configured before it is there. Modules of artifacts are
+    not compiled: no package asks for that.
     """
-    found = [find_interpreter(line[:number]) for number in range(len(line) + 1)]
+    packages = [[ref for ref in own if ref.kind is UnitKind.PACKAGE] for own in line]
+    found = [find_interpreter(packages[:number]) for number in range(len(line) + 1)]
     return tuple(
         tuple(
-            Unpacking(ref=ref, interpreter=here if before or is_interpreter(ref.name) else None)
+            Unpacking(ref=ref, interpreter=here if _is_compiled_by(ref, before) else None)
             for ref in own
         )
         for own, before, here in zip(line, found, found[1:], strict=False)
     )
 
 
+def _is_compiled_by(ref: UnitRef, before: Interpreter | None) -> bool:
+    """Tell whether an interpreter compiles modules of `ref`; `before` is the ancestors'."""
+    return ref.kind is UnitKind.PACKAGE and (before is not None or is_interpreter(ref.name))
+
+
 def locked_units(lock: Lock) -> frozenset[Digest]:
-    """Return the digests of all packages of a lock, and of the units that are made of them."""
+    """Return the digests of all files of a lock, and of the units that are made of them."""
     found = {unit.digest for unit in lock.units.values()}
     for image in lock.images:
         line = [lock.units_of(locked) for locked in lock.line_of(image)]
@@ -67,22 +74,23 @@ def find_unit(store: Store, wanted: Unpacking) -> UnitFacts | None:
 def batches(wanted: Sequence[Unpacking]) -> Iterator[tuple[Unpacking, ...]]:
     """Yield the units in order, those together that are made in one go.
 
-    Those that nothing compiles come first, one by one: it is them that interpreters run from. An
-    interpreter's own packages are among them, and then units of their own.
+    What an interpreter runs from comes before all that it compiles, one by one. Its own packages
+    are among it, and then units of their own.
     """
-    compiled = [each for each in wanted if each.interpreter]
-    plain = {each: None for each in wanted if not each.interpreter}
-    plain |= {Unpacking(ref=each.ref): None for each in compiled if _runs_from(each)}
-    yield from ((each,) for each in plain)
-    for _, group in groupby(compiled, key=lambda each: each.interpreter):
+    asked = {each.ref for each in wanted}
+    ordered: dict[Unpacking, None] = {}
+    interpreters: set[Interpreter] = set()
+    for each in wanted:
+        if each.interpreter and each.interpreter not in interpreters:
+            interpreters.add(each.interpreter)
+            before = [Unpacking(ref=ref) for ref in each.interpreter.units if ref in asked]
+            ordered |= dict.fromkeys(before)
+        ordered[each] = None
+    for interpreter, group in groupby(ordered, key=lambda each: each.interpreter):
         units = tuple(group)
-        for start in range(0, len(units), _BATCH):
-            yield units[start : start + _BATCH]
-
-
-def _runs_from(wanted: Unpacking) -> bool:
-    """Tell whether the interpreter that compiles the package's modules runs from it."""
-    return wanted.interpreter is not None and wanted.ref in wanted.interpreter.units
+        size = _BATCH if interpreter else 1
+        for start in range(0, len(units), size):
+            yield units[start : start + size]
 
 
 def make_units(store: Store, batch: Sequence[Unpacking]) -> Mapping[str, UnitFacts | LaminaError]:
@@ -132,9 +140,9 @@ def _make_interpreter(store: Store, units: tuple[UnitRef, ...]) -> None:
 def _unpacked(store: Store, ref: UnitRef, folder: Path) -> UnitFacts:
     package = store.download_path(ref.digest)
     if not check_download(package, ref.digest, ref.size):
-        raise damaged_in_use(f"package {ref.key}", package)
+        raise damaged_in_use(ref.spoken, package)
     folder.mkdir()
-    return make_unit(package, folder, ref.digest)
+    return BACKENDS[ref.kind].make_unit(package, folder, ref)
 
 
 def _compiled(
@@ -154,7 +162,7 @@ def _compiled(
 
 
 def unit_lock(ref: UnitRef) -> str:
-    """Return the name of the lock under which the unit of a package is made or discarded."""
+    """Return the name of the lock under which the unit of a file is made or discarded."""
     return f"unit-{ref.digest.hex}"
 
 

@@ -18,6 +18,7 @@ from lamina.model.built import Built
 from lamina.model.event import Event as Told
 from lamina.model.event import ImageDone, ImageStarted, ImageStep, Listener, Outcome
 from lamina.model.image import Image, ImageId
+from lamina.model.proof import Proof
 from lamina.store.store import Store
 
 
@@ -48,9 +49,10 @@ def retest(
         log = store.log_path(distro, image.id)
         outcome: Outcome = "tested"
         message = ""
+        proofs: tuple[Proof, ...] = ()
         try:
             with store.work_folder() as work:
-                prove(
+                proofs = prove(
                     image,
                     stack,
                     work,
@@ -70,6 +72,7 @@ def retest(
             seconds=time.monotonic() - began,
             message=message,
             log=str(log),
+            proofs=proofs,
         )
         outcomes[image.id] = done
         tell(done)

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from types import TracebackType
 
+from lamina.backends.kinds import BACKENDS
 from lamina.build.making import batches, find_unit, make_units, unit_lock
 from lamina.engine.sandbox import Stopped
 from lamina.engine.unit import UnitFacts, Unpacking
@@ -35,9 +36,17 @@ class Units:
     """The units of one build: a context manager that ends its processes when it is left."""
 
     def __init__(
-        self, store: Store, mirrors: Callable[[], Mirrors], *, jobs: int, listener: Listener
+        self,
+        store: Store,
+        mirrors: Callable[[Collection[str]], Mirrors],
+        *,
+        jobs: int,
+        listener: Listener,
     ) -> None:
-        """Take units from `store`, packages from `mirrors()`; make `jobs` units at a time."""
+        """Take units from `store`, files from the `mirrors` of repositories and places.
+
+        Made are `jobs` units at a time.
+        """
         self._store = store
         self._mirrors = mirrors
         self._listener = listener
@@ -134,21 +143,25 @@ class Units:
         lacking = [ref for ref in refs if not self._store.download_path(ref.digest).exists()]
         if not lacking:
             return ()
-        mirrors = self._mirrors()
+        mirrors = self._mirrors({ref.repository for ref in lacking})
         downloads = [
             Download(
                 url=mirrors.url(ref.repository, ref.path),
                 digest=ref.digest,
                 size=ref.size,
                 path=self._store.download_path(ref.digest),
+                remedies=BACKENDS[ref.kind].remedies(ref),
             )
             for ref in lacking
         ]
-        total = sum(download.size for download in downloads)
+        expected = {download.path: download.size or 0 for download in downloads}
         arrived: dict[Path, int] = {}
 
         def progress(download: Download, size: int) -> None:
             arrived[download.path] = size
+            # What nobody has told the size of is as large as what has come of it.
+            expected[download.path] = max(size, expected[download.path])
+            total = sum(expected.values())
             self._listener(Downloaded(done=sum(arrived.values()), total=total))
 
         return fetch_all(downloads, on_progress=progress)

@@ -8,12 +8,13 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import Discriminator, Field, Tag, with_config
 
+from lamina.catalog.artifact_parts import ArtifactForm
 from lamina.catalog.parts import (
     CLOSED,
     FileForm,
     Healthcheck,
-    ProofForm,
 )
+from lamina.catalog.proofs import CommandProofForm, ProofForm, ServiceProofForm
 from lamina.catalog.texts import (
     AbsolutePath,
     AccountName,
@@ -43,7 +44,10 @@ class ListChange(Generic[T]):
     append: Annotated[tuple[T, ...], Field(description="Items to put behind the others.")] = ()
     remove: Annotated[
         tuple[str, ...],
-        Field(description="Items to take out; a file by its `path`, a test by its command line."),
+        Field(
+            description="Items to take out; a file by its `path`, an artifact by its `name`, a "
+            "test by its command line, or by that in its `config`."
+        ),
     ] = ()
     replace: Annotated[
         tuple[T, ...] | None, Field(description="Items to have instead of all others.")
@@ -127,6 +131,13 @@ RepositoriesChange = Annotated[
 ]
 
 
+ArtifactsChange = Annotated[
+    Annotated[ListChange[ArtifactForm], Tag("<list>")]
+    | Annotated[dict[DistroWord, ListChange[ArtifactForm]], Tag("<map>")],
+    _ListOrByDistro,
+]
+
+
 @with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeForm:
@@ -146,6 +157,10 @@ class ChangeForm:
     repositories: Annotated[
         RepositoriesChange | None,
         Field(description="Other repositories: everywhere, or by a distribution's word."),
+    ] = None
+    artifacts: Annotated[
+        ArtifactsChange | None,
+        Field(description="Other artifacts: everywhere, or by a distribution's word."),
     ] = None
     files: Annotated[ListChange[FileForm] | None, Field(description="Other files.")] = None
     remove: Annotated[
@@ -184,8 +199,12 @@ def called(item: object) -> str:
     match item:
         case FileForm():
             return item.path
-        case ProofForm():
+        case ArtifactForm():
+            return item.name
+        case CommandProofForm():
             return " ".join(item.run)
+        case ServiceProofForm():
+            return item.config.command
         case _:
             return str(item)
 

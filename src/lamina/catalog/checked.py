@@ -158,7 +158,7 @@ class _Keys:
         definitions = schema.get("$defs", {})
         nodes = list(_variants(schema, definitions))
         for part in location:
-            below = [child for node in nodes for child in _below(node, part)]
+            below = [child for node in nodes for child in _below(node, part, definitions)]
             nodes = [variant for node in below for variant in _variants(node, definitions)]
         return frozenset(key for node in nodes for key in node.get("properties", {}))
 
@@ -175,12 +175,12 @@ def _variants(node: Any, definitions: Mapping[str, Any]) -> Iterator[dict[str, A
             yield from _variants(choice, definitions)
 
 
-def _below(node: dict[str, Any], part: str | int) -> Iterator[Any]:
+def _below(node: dict[str, Any], part: str | int, definitions: Mapping[str, Any]) -> Iterator[Any]:
     if isinstance(part, int):
         yield node.get("items")
     elif part[:1] in ("<", "["):
-        # A tag of pydantic's, no key of the file.
-        yield node
+        # A tag of pydantic's, no key of the file; it may be the name of a form.
+        yield definitions.get(part[1:-1], node)
     elif part in node.get("properties", {}):
         yield node["properties"][part]
     else:

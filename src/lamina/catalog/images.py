@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from lamina.catalog.accounts import Accounts
+from lamina.catalog.artifacts import make_artifacts
 from lamina.catalog.forms import ImageForm
-from lamina.catalog.parts import HealthcheckForm, ProofForm
+from lamina.catalog.parts import HealthcheckForm
+from lamina.catalog.proofs import CommandProofForm, ServiceProofForm, config_text
 from lamina.catalog.specs import Spec, Specs
+from lamina.model.architecture import architecture_of, machine_of
+from lamina.model.artifact import Artifact
 from lamina.model.catalog import Distro
 from lamina.model.image import (
     FileCopy,
@@ -19,14 +24,12 @@ from lamina.model.image import (
     ImageTest,
     Kind,
     Runtime,
+    ServiceTest,
     User,
 )
 
 TYPE_WORD = "{type}"
 """What stands for the image's type in a value of its environment or labels."""
-
-# The names that the kernel has for what a distribution calls otherwise.
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 Copies = Mapping[str, tuple[FileCopy, ...]]
 
@@ -40,20 +43,28 @@ def make_images(
     """
     images: dict[ImageId, Image] = {}
     for spec in _parents_first(specs):
-        made = _own_accounts(specs.lineage(spec.name), accounts)
+        made = _own(specs.lineage(spec.name), accounts, make_artifacts(spec, accounts, distro))
         for id_ in _ids(spec):
             parent = images[_parent_id(specs, spec, id_)] if spec.form.parent else None
             images[id_] = _image(id_, spec, parent, made, copies[spec.name])
-    # Filled last: a word that is inherited means the image that inherits it.
-    return tuple(replace(image, runtime=_filled(image, distro)) for image in images.values())
+    return tuple(
+        replace(
+            image,
+            # Filled last: a word that is inherited means the image that inherits it.
+            runtime=_filled(image, distro),
+            unbuildable=specs.obstacle(image.id.name),
+        )
+        for image in images.values()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """The users and groups that an image makes, because no ancestor has."""
+    """What an image has of its own: users and groups that no ancestor has, and artifacts."""
 
     users: tuple[User, ...]
     groups: tuple[Group, ...]
+    artifacts: tuple[Artifact, ...]
 
 
 def _parents_first(specs: Specs) -> Iterator[Spec]:
@@ -77,9 +88,7 @@ def _image(
     id_: ImageId, spec: Spec, parent: Image | None, made: _Made, files: tuple[FileCopy, ...]
 ) -> Image:
     form = spec.form
-    unbuildable = spec.unbuildable
-    if not unbuildable and parent and parent.unbuildable:
-        unbuildable = f"its parent '{parent.id}' cannot be built: {parent.unbuildable}"
+    runtime = _runtime(form, parent.runtime if parent else Runtime())
     return Image(
         id=id_,
         kind=spec.kind,
@@ -89,19 +98,19 @@ def _image(
         aliases=form.aliases,
         packages=spec.packages,
         repositories=spec.repositories,
+        artifacts=made.artifacts,
         users=made.users,
         groups=made.groups,
         files=files,
         remove=form.remove,
         steps=form.steps,
-        runtime=_runtime(form, parent.runtime if parent else Runtime()),
-        tests=tuple(map(_test, form.test)),
-        unbuildable=unbuildable,
+        runtime=runtime,
+        tests=tuple(_test(test, runtime) for test in form.test),
         place=spec.entry.place(),
     )
 
 
-def _own_accounts(lineage: tuple[Spec, ...], accounts: Accounts) -> _Made:
+def _own(lineage: tuple[Spec, ...], accounts: Accounts, artifacts: tuple[Artifact, ...]) -> _Made:
     own, *ancestors = lineage
     inherited = [accounts.users[name] for each in ancestors for name in each.form.users]
     known = {user.name for user in inherited}
@@ -112,7 +121,11 @@ def _own_accounts(lineage: tuple[Spec, ...], accounts: Accounts) -> _Made:
     there |= {name for each in ancestors for name in each.form.groups}
     wanted = (*own.form.groups, *(name for user in users for name in user.groups))
     groups = dict.fromkeys(name for name in wanted if name not in there)
-    return _Made(users=users, groups=tuple(accounts.groups[name] for name in groups))
+    return _Made(
+        users=users,
+        groups=tuple(accounts.groups[name] for name in groups),
+        artifacts=artifacts,
+    )
 
 
 def _runtime(form: ImageForm, parent: Runtime) -> Runtime:
@@ -140,8 +153,8 @@ def _filled(image: Image, distro: Distro) -> Runtime:
         TYPE_WORD: image.id.type or "",
         "{name}": image.id.name,
         "{distro}": distro.short,
-        "{architecture}": distro.architecture,
-        "{machine}": _MACHINES.get(distro.architecture, distro.architecture),
+        "{architecture}": architecture_of(distro.architecture),
+        "{machine}": machine_of(distro.architecture),
     }
 
     def fill(values: Mapping[str, str]) -> Mapping[str, str]:
@@ -174,13 +187,36 @@ def _healthcheck(form: ImageForm) -> Healthcheck | None:
             return Healthcheck(command=command)
 
 
-def _test(form: ProofForm) -> ImageTest:
-    return ImageTest(
-        run=form.run,
-        start=form.start or (),
-        stdout=form.stdout,
-        exit=form.exit,
-        user=form.user or "",
-        loopback=form.loopback,
-        timeout=form.timeout,
-    )
+def _test(form: CommandProofForm | ServiceProofForm, runtime: Runtime) -> ImageTest | ServiceTest:
+    match form:
+        case CommandProofForm():
+            return ImageTest(
+                run=form.run,
+                start=form.start or (),
+                stdout=form.stdout,
+                exit=form.exit,
+                user=form.user or "",
+                loopback=form.loopback,
+                timeout=form.timeout,
+            )
+        case ServiceProofForm():
+            own = runtime.healthcheck.command if runtime.healthcheck else ()
+            return ServiceTest(
+                config=config_text(form.config),
+                command=form.config.command,
+                healthcheck=form.healthcheck or own,
+                files=form.files,
+                environment=form.environment,
+                bootstrap=form.bootstrap or {},
+                prepare=form.prepare or (),
+                run=form.run or (),
+                stdout=form.stdout,
+                exit=form.exit,
+                user=form.user or "",
+                runs_as=form.runs_as or "",
+                stop=form.stop,
+                loopback=form.loopback,
+                timeout=form.timeout,
+            )
+        case _:
+            assert_never(form)

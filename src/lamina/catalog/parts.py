@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Discriminator, Field, StrictBool, StrictInt, Tag, with_config
+from pydantic import ConfigDict, Discriminator, Field, StrictInt, Tag, with_config
 
 from lamina.catalog.texts import (
     AbsolutePath,
@@ -15,7 +15,6 @@ from lamina.catalog.texts import (
     EachOnce,
     Mode,
     PackageName,
-    Regex,
     RepositoryName,
     SourcePath,
 )
@@ -50,29 +49,6 @@ class FileForm:
     mode: Annotated[Mode, Field(description="Its mode, as four octal digits in quotes.")] = "0644"
     owner: Annotated[AccountName, Field(description="The user that owns it.")] = "root"
     group: Annotated[AccountName, Field(description="The group that owns it.")] = "root"
-
-
-@with_config(CLOSED)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProofForm:
-    """One proof that the image's program works, run without network in a throw-away copy."""
-
-    run: Annotated[Command, Field(description="The command whose end decides.")]
-    start: Annotated[
-        Command | None,
-        Field(description="A daemon that runs meanwhile; `run` is tried again until it succeeds."),
-    ] = None
-    stdout: Annotated[
-        Regex, Field(description="A regular expression to be found in what `run` prints.")
-    ] = ""
-    exit: Annotated[
-        StrictInt, Field(ge=0, le=255, description="The exit status that `run` ends with.")
-    ] = 0
-    user: Annotated[
-        AccountName | None, Field(description="Who runs it; the image's own user if absent.")
-    ] = None
-    loopback: Annotated[StrictBool, Field(description="Whether 127.0.0.1 can be used.")] = False
-    timeout: Annotated[Seconds, Field(description="Seconds after which it has failed.")] = 60
 
 
 @with_config(CLOSED)

@@ -7,14 +7,18 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from lamina.catalog.accounts import Accounts
+from lamina.catalog.artifacts import artifact_faults
 from lamina.catalog.changes import ChangeForm, MapChange
 from lamina.catalog.distros import Distros, is_known
 from lamina.catalog.forms import ImageForm
 from lamina.catalog.images import TYPE_WORD
 from lamina.catalog.projects import is_project
-from lamina.catalog.specs import Spec, Specs
+from lamina.catalog.proofs import ServiceProofForm
+from lamina.catalog.sources import Sources
+from lamina.catalog.specs import Spec, Specs, owners_of
 from lamina.errors import Fault
 from lamina.model.catalog import Distro
+from lamina.model.contract import START
 from lamina.model.image import Kind, Type
 from lamina.model.names import reserved_words
 from lamina.model.spelling import did_you_mean
@@ -32,6 +36,7 @@ class Surroundings:
     distro: Distro
     distros: Distros
     accounts: Accounts
+    sources: Sources
 
 
 def relation_faults(specs: Specs, surroundings: Surroundings) -> Iterator[Fault]:
@@ -53,6 +58,10 @@ def relation_faults(specs: Specs, surroundings: Surroundings) -> Iterator[Fault]
         yield from _words(spec, surroundings.distros)
         yield from _files(spec)
         yield from _accounts(spec, specs, surroundings.accounts)
+        yield from _tests(spec, specs)
+    yield from artifact_faults(
+        specs, surroundings.accounts, surroundings.sources, surroundings.distro
+    )
 
 
 def _cycles(specs: Specs) -> Iterator[Fault]:
@@ -218,6 +227,8 @@ def _by_distro(form: ImageForm | ChangeForm) -> Mapping[str, Collection[str]]:
         words["packages"] = form.packages
     if isinstance(form.repositories, dict):
         words["repositories"] = form.repositories
+    if isinstance(form.artifacts, dict):
+        words["artifacts"] = form.artifacts
     return words
 
 
@@ -247,23 +258,45 @@ def _accounts(spec: Spec, specs: Specs, accounts: Accounts) -> Iterator[Fault]:
 
 
 def _run_as(spec: Spec, specs: Specs, accounts: Accounts) -> Iterator[Fault]:
-    if spec.form.run_as is None:
+    owners = owners_of(specs.lineage(spec.name), accounts)
+    if spec.form.run_as is None or owners is None:
         return
-    lineage = specs.lineage(spec.name)
-    if not accounts.complete or lineage[-1].form.parent is not None:
-        # An ancestor that could not be read may define the user.
-        return
-    names = [name for each in lineage for name in each.form.users]
-    made = [accounts.users[name] for name in names if name in accounts.users]
-    users = {"root", *(user.name for user in made)}
-    groups = {"root", *(user.group for user in made)}
-    groups |= {name for user in made for name in user.groups}
-    groups |= {name for each in lineage for name in each.form.groups}
     user, _, group = spec.form.run_as.partition(":")
-    for what, name, known in (("user", user, users), ("group", group, groups)):
+    for what, name, known in (("user", user, owners.users), ("group", group, owners.groups)):
         if name and name not in known:
             yield Fault(
                 spec.entry.place("run_as"),
                 f"'{spec.name}' runs as the {what} '{name}', which neither it nor an ancestor has",
                 did_you_mean(name, known - {"root"}, otherwise=f"add it to '{what}s'"),
+            )
+
+
+def _tests(spec: Spec, specs: Specs) -> Iterator[Fault]:
+    """Yield what the tests that start a service lack."""
+    tests = [test for test in spec.form.test if isinstance(test, ServiceProofForm)]
+    lineage = specs.lineage(spec.name)
+    if not tests or lineage[-1].form.parent is not None:
+        # An ancestor that could not be read may have what is lacking.
+        return
+    forms = [each.form for each in lineage]
+    entrypoint = next((form.entrypoint for form in forms if form.entrypoint is not None), ())
+    command = next((form.command for form in forms if form.command is not None), ())
+    if START not in (*entrypoint, *command):
+        yield Fault(
+            spec.entry.place("test", tests[0].config.command),
+            f"the test of '{tests[0].config.command}' has a 'config', which '{spec.name}' does not "
+            f"read, for it does not start '{START}'",
+            f"delete its 'command', or let it be [{START}]"
+            if spec.form.command
+            else f"have it start '{START}' by 'entrypoint' and 'command', as 'base' does",
+        )
+    if any(form.healthcheck for form in forms):
+        return
+    for test in tests:
+        if test.healthcheck is None:
+            yield Fault(
+                spec.entry.place("test", test.config.command),
+                f"the test of '{test.config.command}' has no 'healthcheck', and neither has "
+                f"'{spec.name}'",
+                "add one, such as '[healthcheck_listen, PROCESS, PORT]'",
             )

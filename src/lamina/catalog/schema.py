@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from lamina.catalog.forms import AccountsForm, DistroForm, FamilyForm
+from lamina.catalog.artifact_parts import SourcesForm
+from lamina.catalog.forms import AccountsForm, DistroForm, FamilyForm, RulesForm
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -17,7 +18,13 @@ def json_schema() -> dict[str, Any]:
     A file is told from the others by a key that only its form has, so that an editor's messages
     are about that form alone.
     """
-    forms = {"family": FamilyForm, "distro": DistroForm, "accounts": AccountsForm}
+    forms = {
+        "family": FamilyForm,
+        "distro": DistroForm,
+        "sources": SourcesForm,
+        "rules": RulesForm,
+        "accounts": AccountsForm,
+    }
     references, schema = TypeAdapter.json_schemas(
         [(name, "validation", TypeAdapter(form)) for name, form in forms.items()]
     )
@@ -31,7 +38,15 @@ def json_schema() -> dict[str, Any]:
         "else": {
             "if": {"required": ["backend"]},
             "then": by_form["distro"],
-            "else": by_form["accounts"],
+            "else": {
+                "if": {"required": ["sources"]},
+                "then": by_form["sources"],
+                "else": {
+                    "if": {"required": ["rules"]},
+                    "then": by_form["rules"],
+                    "else": by_form["accounts"],
+                },
+            },
         },
         "$defs": _closed(schema["$defs"]),
     }

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
+from lamina.model.signals import signal_number
+
 FAULT = "lamina"
 
 
@@ -118,6 +120,34 @@ SourcePath = Annotated[
 Mode = Annotated[
     str, Grammar(r"[0-7]{4}", "a file mode", 'write four octal digits in quotes: "0755"')
 ]
+FileName = Annotated[
+    str,
+    Grammar(_PART, "the name of a file", "write a name without '/': the folder is a single one"),
+]
+# The texts of config.json, as `kolla_set_configs` takes them: docs/runtime-contract.md.
+ConfigPath = Annotated[
+    str,
+    Grammar(
+        r"/(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\x7f]*",
+        "an absolute path",
+        "begin with '/', and leave out '..'",
+    ),
+]
+ConfigCommand = Annotated[
+    str,
+    Grammar(
+        r"[^\n\r\x00]*\S[^\n\r\x00]*", "a command", "write a program and its arguments in one line"
+    ),
+]
+ConfigOwner = Annotated[
+    str,
+    Grammar(
+        r"[^:/\s]+(?::[^:/\s]+)?", "an owner", "name a user, or a user and a group: 'nova:kolla'"
+    ),
+]
+ConfigMode = Annotated[
+    str, Grammar(r"[0-7]{3,4}", "a file mode", 'write it like "0600", in quotes')
+]
 Port = Annotated[
     str,
     Grammar(
@@ -125,10 +155,6 @@ Port = Annotated[
         "a port",
         'write number and protocol: "6379/tcp"',
     ),
-]
-SignalName = Annotated[
-    str,
-    Grammar(r"SIG[A-Z]+[0-9]*(?:[+-][0-9]+)?", "a signal", "write it like 'SIGTERM'"),
 ]
 Line = Annotated[str, Grammar(r"[^\n\r]+", "one line of text", "write a single line")]
 
@@ -142,6 +168,14 @@ def _regex(text: str) -> str:
     return text
 
 
+def _signal(text: str) -> str:
+    try:
+        signal_number(text)
+    except ValueError as error:
+        raise fault(str(error), "kill(1) lists them by 'kill -l'") from None
+    return text
+
+
 def _each_once(items: tuple[str, ...]) -> tuple[str, ...]:
     twice = [item for index, item in enumerate(items) if item in items[:index]]
     if twice:
@@ -150,5 +184,10 @@ def _each_once(items: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Regex = Annotated[str, AfterValidator(_regex)]
+SignalName = Annotated[
+    str,
+    Grammar(r"SIG[A-Z]+[0-9]*(?:[+-][0-9]{1,2})?", "a signal", "write it like 'SIGTERM'"),
+    AfterValidator(_signal),
+]
 EachOnce = AfterValidator(_each_once)
 Command = Annotated[tuple[str, ...], Field(min_length=1)]

@@ -13,12 +13,14 @@ from lamina.cli.options import (
     WRONG,
     json_option,
     layer_budget_option,
-    selection_argument,
+    selection_options,
     settings_options,
 )
 from lamina.cli.output import print_json, progress
-from lamina.errors import UsageError
-from lamina.model.lock import Lock
+from lamina.errors import Fault, LockError, NetworkError, UsageError
+from lamina.lock import unpinned_images
+from lamina.model.lock import Lock, UnitKind, spoken_key
+from lamina.model.selection import Selection
 from lamina.pipeline import Relocked
 from lamina.settings import Settings
 
@@ -35,6 +37,9 @@ own solver chooses.
 The lock also says which packages share a layer, so that the fleet stores each package once as far
 as the number of layers that an image may have allows it. Layers stay from lock to lock.
 
+Artifacts have the digest that the catalogue tells. Of those without, the lock fetches and pins what
+it sees first, and says so; one that cannot be had is noted, and its images are blocked until then.
+
 {SELECTION_HELP}
 """,
     examples={
@@ -46,43 +51,53 @@ as the number of layers that an image may have allows it. Layers stay from lock 
     exit_codes={
         0: "the lock fits the catalogue",
         2: f"{WRONG}, or packages that cannot be had together; with --check: the lock does not fit",
-        4: "a mirror could not be used",
+        4: "a mirror could not be used; without artifacts that could not be had, it is written",
     },
 )
-@selection_argument
+@selection_options
 @click.option("--check", is_flag=True, help="Only say whether the lock fits; needs no network.")
 @click.option("--update", is_flag=True, help="Take newer versions, where there are any.")
 @layer_budget_option
 @json_option
 @settings_options
 def command(
-    settings: Settings, terms: tuple[str, ...], *, check: bool, update: bool, as_json: bool
+    settings: Settings, selection: Selection, *, check: bool, update: bool, as_json: bool
 ) -> int:
     """Lock, or check the lock."""
     if check and update:
         raise UsageError.one(
             "--check changes nothing, --update does", place="lamina lock", remedy="give one of them"
         )
-    if terms and not update:
+    if selection != Selection() and not update:
         raise UsageError.one(
             "a selection says what to update",
             place="lamina lock",
-            remedy=f"`lamina lock --update {' '.join(terms)}`",
+            remedy=f"`lamina lock --update {selection}`",
         )
     catalog = pipeline.load(settings)
     if check:
         return _check(settings, pipeline.locked(settings, catalog), as_json=as_json)
-    selected = pipeline.choose(settings, catalog, terms) if update else ()
+    selected = pipeline.choose(settings, catalog, selection) if update else ()
     with progress(quiet=as_json) as listener:
         relocked = pipeline.lock(settings, catalog, update=selected, listener=listener)
     if as_json:
         print_json(_values(relocked))
     else:
         click.echo(_told(relocked, settings))
-    return 0
+    return NetworkError.exit_code if unpinned_images(relocked.lock) else 0
 
 
 def _check(settings: Settings, lock: Lock, *, as_json: bool) -> int:
+    LockError.raise_all(
+        [
+            Fault(
+                str(settings.lock),
+                f"{spoken_key(key)} is not pinned: {', '.join(map(str, images))}",
+                "run `lamina lock` where its place can be reached",
+            )
+            for key, images in unpinned_images(lock).items()
+        ]
+    )
     if as_json:
         print_json(_sums(lock))
     else:
@@ -116,6 +131,22 @@ def _values(relocked: Relocked) -> dict[str, Any]:
             }
             for one in (change.layers if change else ())
         ],
+        "first_sight": [
+            {
+                "artifact": unit.name,
+                "version": unit.version,
+                "source": unit.repository,
+                "path": unit.path,
+                "digest": str(unit.digest),
+                "new": unit in relocked.sighted,
+            }
+            for unit in relocked.lock.units.values()
+            if unit.pinned == "first sight"
+        ],
+        "unpinned": [
+            {"artifact": spoken_key(key), "images": [str(image) for image in images]}
+            for key, images in unpinned_images(relocked.lock).items()
+        ],
     }
 
 
@@ -123,6 +154,7 @@ def _sums(lock: Lock) -> dict[str, int]:
     return {
         "images": len(lock.images),
         "units": len(lock.units),
+        "artifacts": sum(unit.kind is UnitKind.ARTIFACT for unit in lock.units.values()),
         "layers": len(lock.layers),
         "layer_budget": lock.layer_budget,
     }
@@ -130,9 +162,17 @@ def _sums(lock: Lock) -> dict[str, int]:
 
 def _told(relocked: Relocked, settings: Settings) -> str:
     lines = [str(relocked.change)] if relocked.change and str(relocked.change) else []
+    lines += [
+        f"pinned on first sight: {unit.spoken} from {unit.repository}: {unit.digest}"
+        for unit in relocked.sighted
+    ]
     state = "written" if relocked.written else "unchanged"
     return "\n".join([*lines, f"{settings.lock}: {state}, {_counts(relocked.lock)}"])
 
 
 def _counts(lock: Lock) -> str:
-    return f"{len(lock.images)} images, {len(lock.units)} packages in {len(lock.layers)} layers"
+    sums = _sums(lock)
+    told = f"{sums['units'] - sums['artifacts']} packages"
+    if sums["artifacts"]:
+        told += f" and {sums['artifacts']} artifact{'s' * (sums['artifacts'] != 1)}"
+    return f"{sums['images']} images, {told} in {sums['layers']} layers"

@@ -20,8 +20,8 @@ class Group:
 
     @property
     def size(self) -> int:
-        """The bytes of the package files."""
-        return sum(unit.size for unit in self.units)
+        """The bytes of the units' files, as far as they are known."""
+        return sum(unit.size or 0 for unit in self.units)
 
 
 def groups_of(lock: Lock, image: ImageId) -> tuple[Group, ...]:
@@ -44,4 +44,4 @@ def _groups(lock: Lock, image: ImageId) -> Iterator[Group]:
 
 
 def _content(group: Group) -> frozenset[Digest]:
-    return frozenset(unit.digest for unit in group.units)
+    return frozenset(unit.identity for unit in group.units)

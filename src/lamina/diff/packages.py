@@ -38,7 +38,7 @@ class PackageChange:
             return "added"
         if self.new is None:
             return "removed"
-        return "moved" if self.old.unit.digest == self.new.unit.digest else "updated"
+        return "moved" if self.old.unit.identity == self.new.unit.identity else "updated"
 
     @property
     def growth(self) -> int:
@@ -89,8 +89,8 @@ def changed_packages(old: Packages, new: Packages) -> tuple[PackageChange, ...]:
 
 def _identity(package: Package | None) -> object:
     # Not the path: a package that has moved in its repository is the same.
-    return package and (package.unit.digest, package.unit.version, package.image)
+    return package and (package.unit.identity, package.unit.version, package.image)
 
 
 def _size(package: Package | None) -> int:
-    return package.unit.size if package else 0
+    return (package.unit.size or 0) if package else 0

@@ -30,17 +30,25 @@ from lamina.oci.disk import NO_SPACE
 # capabilities(7): what dpkg and maintainer scripts need to give files to their owners.
 INSTALL_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 18, 29, 31)
 # What container engines give by default, and what network services configure their own
-# namespace with (NET_ADMIN). Neither list can mount, make devices, load modules or trace others.
+# namespace with (NET_ADMIN). Neither list can mount, load modules or trace others, nor make
+# devices, as engines that guard them by a control group let a container do.
 SERVICE_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 12, 13, 18, 29, 31)
 
-_PROGRAM = Path(__file__).with_name("sandbox_init.py")
-_MAX_LOWERS = 500  # overlayfs's own limit (OVL_MAX_STACK)
+# Isolated, and without what a site adds: it starts for every image. Its folder comes last, so that
+# no module here takes the place of one of Python's.
+_START = (
+    "import sys; sys.path.append(sys.argv.pop(1)); from sandbox_program import main; main.main()"
+)
+_MAX_LOWERS = 999  # of two mounts, one a lower directory of the other
 _POLL = 0.1  # seconds between two looks at whether to stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bind:
-    """A file or folder of this machine that the sandbox sees below /tmp."""
+    """A file or folder of this machine that the sandbox sees.
+
+    Below /tmp nothing is left of it; elsewhere the directories that lead to it are, in `upper`.
+    """
 
     source: Path
     target: str
@@ -53,6 +61,9 @@ class Call:
 
     `wait`: to its end, and again while `retry` and it is not as expected. `background`: it goes
     on beside the calls that follow. `foreground`: on the caller's own terminal.
+
+    With the name of a `service` it is kept as a container is: its orphans come to its first
+    process, and what it leaves ends with it. In the background, later calls know it by that name.
     """
 
     argv: tuple[str, ...]
@@ -64,7 +75,42 @@ class Call:
     stdout: str = ""  # a regular expression that must be found in what it prints
     exit: int = 0
     retry: bool = False
+    lasting: bool = False  # what it leaves running may go on printing
+    service: str = ""
+    beside: str = ""  # a service in the background, whose end is the call's as well
     way: Literal["wait", "background", "foreground"] = "wait"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look at the processes of a service, until they are as they must be.
+
+    Its main process is the one it was started with, or the eldest child of that where it is
+    `init`. It must have become something else than `prelude`, and be the `user`'s.
+    """
+
+    service: str
+    init: str = ""
+    prelude: str = ""
+    user: str = ""  # by the image's /etc/passwd; empty: anybody
+    rootless: bool = False  # no process of the service may be root's
+    timeout: float = 10  # seconds
+    title: str = ""
+    way: Literal["look"] = "look"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The end of a service: a signal, after which it must end in time."""
+
+    service: str
+    signal: int
+    timeout: float  # seconds
+    title: str = ""
+    way: Literal["end"] = "end"
+
+
+Step = Call | Look | End
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +120,9 @@ class Result:
     good: bool  # the exit code and the output were as expected
     code: int | None  # None: it took too long and was killed
     matches: bool
-    output: str
+    output: str  # what was printed; of a look, what is wrong
     seconds: float
+    ended: int | None = None  # the exit code of a service whose end, too early, ended the call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +150,9 @@ def prepare(sandbox: Sandbox) -> None:
     """Make the upper directory and what else the mount needs; raise `BuildError` past a limit."""
     if len(sandbox.lowers) > _MAX_LOWERS:
         raise BuildError.one(
-            f"the image would stand on {len(sandbox.lowers)} directories, and overlayfs takes "
-            f"{_MAX_LOWERS}",
-            remedy="move packages that several images share into a parent of fewer packages",
+            f"the image would stand on {len(sandbox.lowers)} directories, and at most "
+            f"{_MAX_LOWERS} can be mounted",
+            remedy="each package is one, those of its ancestors included: divide it into two",
         )
     for name in ("upper", "work", "root"):
         (sandbox.folder / name).mkdir()
@@ -117,13 +164,13 @@ def prepare(sandbox: Sandbox) -> None:
 
 def run(
     sandbox: Sandbox,
-    calls: Sequence[Call],
+    calls: Sequence[Step],
     *,
     log: Path | None = None,
     stop: Event | None = None,
     on_result: Callable[[int, Result], None] = lambda _number, _result: None,
 ) -> tuple[Result, ...]:
-    """Run the calls in order in a prepared sandbox; the first that is not good is the last.
+    """Do the calls in order in a prepared sandbox; the first that is not good is the last.
 
     What they print is appended to `log`. Raises `BuildError` where the sandbox cannot be made,
     `OSError` when the disk is full, and `Stopped` once `stop` is set.
@@ -138,7 +185,7 @@ def run(
         results, result_writer = (ends.enter_context(end) for end in _pipe())
         process = subprocess.Popen(
             [
-                *(sys.executable, "-I", "-S", str(_PROGRAM)),
+                *(sys.executable, "-I", "-S", "-c", _START, str(Path(__file__).parent)),
                 *(str(reader.fileno()), str(result_writer.fileno())),
             ],
             pass_fds=[reader.fileno(), result_writer.fileno()] + [log_descriptor] * bool(log),
@@ -174,7 +221,7 @@ def _interrupts(*, ignored: bool) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _specification(sandbox: Sandbox, calls: Sequence[Call], log: int) -> dict[str, Any]:
+def _specification(sandbox: Sandbox, calls: Sequence[Step], log: int) -> dict[str, Any]:
     return {
         "folder": str(sandbox.folder.absolute()),
         "lowers": len(sandbox.lowers),
@@ -187,7 +234,7 @@ def _specification(sandbox: Sandbox, calls: Sequence[Call], log: int) -> dict[st
         "loopback": sandbox.loopback,
         "log": log,
         "filter": _filter().hex(),
-        "calls": [{**asdict(call), "environment": dict(call.environment)} for call in calls],
+        "calls": [asdict(call) for call in calls],
     }
 
 

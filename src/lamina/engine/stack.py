@@ -9,11 +9,13 @@ one for overlayfs and OCI, so the right one goes into the delta.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from lamina.engine.merged import link_above, merged
 from lamina.engine.unit import Directory, UnitFacts
+from lamina.model.lock import UnitKind, spoken_name
 from lamina.oci.entry import Entry, EntryKind
 
 DIVERSIONS = "var/lib/dpkg/diversions"
@@ -28,6 +30,7 @@ class Stack:
     links: frozenset[str] = frozenset()  # symbolic links, of units and deltas
     directories: Mapping[str, Directory]
     packages: frozenset[str] = frozenset()  # by name
+    artifacts: Mapping[str, str] = field(default_factory=dict)  # whose files are theirs, by path
     interests: frozenset[str] = frozenset()  # triggers that these wait for
     epoch: int = 0
 
@@ -66,6 +69,7 @@ def over(
         links=frozenset(links),
         directories=_directories(stack, entries, trees.values()),
         packages=stack.packages.union(unit.name for unit in units),
+        artifacts={**stack.artifacts, **_artifact_files(units)},
         interests=stack.interests.union(*(unit.interests for unit in units)),
         epoch=max([stack.epoch, *(unit.epoch for unit in units)]),
     )
@@ -97,7 +101,12 @@ def _topmost(units: Iterable[UnitFacts]) -> Mapping[str, Directory]:
 
 def _files(unit: UnitFacts) -> frozenset[str]:
     """Return all that a unit brings but directories."""
-    return frozenset((*unit.files, *(path.lstrip("/") for path in unit.conffiles)))
+    return frozenset((*unit.files, *(merged(path.lstrip("/")) for path in unit.conffiles)))
+
+
+def _links_of(unit: UnitFacts) -> frozenset[str]:
+    """Return the links into /usr by which a unit's package calls its paths."""
+    return frozenset(link for path in unit.listed if (link := link_above(path)))
 
 
 def unshareable(
@@ -105,13 +114,14 @@ def unshareable(
 ) -> Mapping[str, str]:
     """Return those of an image's units that dpkg must unpack itself, each with the reason.
 
-    `diversions` are those in force when the units are unpacked.
+    `diversions` are those in force when the units are unpacked. An image made from nothing gets the
+    links into /usr first of all.
     """
     counts = Counter(path for unit in units.values() for path in _files(unit))
     shared = {path for path, count in counts.items() if count > 1}
     links = stack.links.union(*(unit.links for unit in units.values()))
     folders = {d.path for unit in units.values() for d in unit.directories}
-    diverted = {diversion.path: diversion.package for diversion in diversions}
+    diverted = {merged(diversion.path): diversion.package for diversion in diversions}
     reasons = {}
     for key, unit in units.items():
         files = _files(unit)
@@ -123,11 +133,50 @@ def unshareable(
             reasons[key] = f"{min(both)} is in a package of the image's parent"
         elif below := links.intersection(d.path for d in unit.directories):
             reasons[key] = f"{min(below)} is a link elsewhere"
+        elif stack.lowers and (apart := _links_of(unit) - links):
+            reasons[key] = f"{min(apart)} is no link into /usr here"
         elif over_folder := files & (folders | stack.directories.keys()):
             reasons[key] = f"{min(over_folder)} is a directory elsewhere"
         elif moved := {p for p in files & diverted.keys() if diverted[p] != unit.name}:
             reasons[key] = f"{min(moved)} is diverted by {diverted[min(moved)]}"
     return reasons
+
+
+def intrusions(
+    stack: Stack,
+    units: Mapping[str, UnitFacts],
+    unshared: Mapping[str, str],
+    find: Callable[[str], Path | None],
+) -> Mapping[str, str]:
+    """Return what lies in the way between artifacts and all else in an image, by unit key.
+
+    Artifacts are no package manager's, so nobody else would notice that one covers another's file,
+    or is covered. `unshared` are the units that dpkg must unpack itself, with the reasons; `find`
+    finds what the parent has at a path.
+    """
+    found = {}
+    for key, unit in units.items():
+        if unit.kind is UnitKind.ARTIFACT:
+            there = (path for path in unit.files if find(path) is not None)
+            folders = (d.path for d in unit.directories if not _may_be_folder(find(d.path)))
+            if key in unshared:
+                found[key] = unshared[key]
+            elif path := min((*there, *folders), default=""):
+                found[key] = f"{path} is in the image's parent"
+        elif both := _files(unit) & stack.artifacts.keys():
+            owner = spoken_name(stack.artifacts[min(both)])
+            found[key] = f"{min(both)} is in the {owner} of the image's parent"
+    return found
+
+
+def _may_be_folder(place: Path | None) -> bool:
+    return place is None or (place.is_dir() and not place.is_symlink())
+
+
+def _artifact_files(units: Iterable[UnitFacts]) -> Mapping[str, str]:
+    """Return the names of artifacts by the paths of their files."""
+    artifacts = (unit for unit in units if unit.kind is UnitKind.ARTIFACT)
+    return {path: unit.name for unit in artifacts for path in unit.files}
 
 
 def corrections(

@@ -3,6 +3,7 @@
 A unit's folder holds `tree/` (the package's files, its configuration files taken out, and what the
 package manager's database keeps of it), `husk.deb` (the same package without the bulk of its
 files), `record` (what the database says of it once it is unpacked) and `unit.json` (`UnitFacts`).
+An artifact, of which no package manager knows, has its tree and its facts only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina.model.digest import Digest, canonical_json
-from lamina.model.lock import UnitRef
+from lamina.model.lock import UnitKind, UnitRef
 
 TREE = "tree"
 HUSK = "husk.deb"
@@ -26,6 +27,7 @@ _TUPLES = (
     "conffiles",
     "files",
     "links",
+    "listed",
     "interests",
     "activates",
     "notifies",
@@ -66,30 +68,30 @@ class Interpreter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unpacking:
-    """A package, and what compiles the Python modules in it, if anything does."""
+    """A package or artifact, and what compiles the Python modules in it, if anything does."""
 
     ref: UnitRef
     interpreter: Interpreter | None = None
 
     @property
     def compiled(self) -> Digest:
-        """The digest of the unit if it has modules that are foreseen; else it is the package's."""
+        """The digest of the unit that is compiled; without interpreter it is the plain one's."""
         if self.interpreter is None:
-            return self.ref.digest
+            return self.ref.identity
         parts = [str(self.ref.digest), str(self.interpreter.identity)]
         return Digest.of(canonical_json(parts))
 
     @property
     def digests(self) -> tuple[Digest, ...]:
         """The digests of the units that may be what is wanted, the likeliest first."""
-        return tuple(dict.fromkeys((self.compiled, self.ref.digest)))
+        return tuple(dict.fromkeys((self.compiled, self.ref.identity)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitFacts:
     """What must be known of a unit to install and to layer it."""
 
-    digest: Digest  # of the package, and of what compiled its Python modules
+    digest: Digest  # of the package or artifact, and of what compiled its Python modules
     name: str
     instance: str  # as the package manager's database names it: `libc6:amd64`
     version: str
@@ -100,6 +102,8 @@ class UnitFacts:
     files: tuple[str, ...]  # what the tree holds, directories aside; relative, sorted
     directories: tuple[Directory, ...]  # sorted by path
     links: tuple[str, ...]  # those of `files` that are symbolic links
+    # All paths as dpkg lists them, relative, if any of them leads through a link into /usr.
+    listed: tuple[str, ...] = ()
     interests: tuple[str, ...] = ()  # triggers that the package waits for
     activates: tuple[str, ...] = ()  # triggers that its unpacking activates, and that it awaits
     notifies: tuple[str, ...] = ()  # triggers that it activates and does not await
@@ -112,6 +116,7 @@ class UnitFacts:
     real: str = ""
     # Why dpkg must unpack the husk in every image; empty when its record can be written down.
     husk: str = ""
+    kind: UnitKind = UnitKind.PACKAGE
 
     @property
     def compilable(self) -> bool:
@@ -135,6 +140,7 @@ class UnitFacts:
         for name in _TUPLES:
             raw[name] = tuple(raw[name])
         raw["digest"] = Digest.parse(raw["digest"])
+        raw["kind"] = UnitKind(raw["kind"])
         raw["directories"] = tuple(Directory(**directory) for directory in raw["directories"])
         if library := raw["library"]:
             raw["library"] = LibraryCall(**{**library, "argv": tuple(library["argv"])})

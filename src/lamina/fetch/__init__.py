@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lamina.fetch.download import (
+    REMEDIES,
     Cause,
     Download,
     Failure,
@@ -18,7 +19,16 @@ from lamina.fetch.download import (
     is_there,
 )
 
-__all__ = ["Cause", "Download", "Failure", "Patience", "Progress", "fetch_all", "fetch_error"]
+__all__ = [
+    "REMEDIES",
+    "Cause",
+    "Download",
+    "Failure",
+    "Patience",
+    "Progress",
+    "fetch_all",
+    "fetch_error",
+]
 
 _PATIENCE = Patience()
 

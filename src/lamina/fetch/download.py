@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -15,12 +15,20 @@ from lamina.model.url import without_credentials
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """A file to be fetched, and what it must be."""
+    """A file to be fetched, and what it must be, as far as that is known."""
 
     url: str  # http:, https: or file:
-    digest: Digest
-    size: int  # bytes
+    digest: Digest | None  # `None`: it is seen for the first time
+    size: int | None  # bytes
     path: Path
+    remedies: Mapping[Cause, str] = field(default_factory=lambda: REMEDIES)
+
+    def __str__(self) -> str:
+        """Print what the file must be."""
+        size = "" if self.size is None else f"{self.size} bytes"
+        if self.digest is None:
+            return size
+        return f"{self.digest} ({size})" if size else f"{self.digest}"
 
 
 class Cause(Enum):
@@ -55,7 +63,7 @@ class Patience:
 
 Progress = Callable[[Download, int], None]  # how many bytes of the file are here now
 
-_REMEDIES = {
+REMEDIES: Mapping[Cause, str] = {
     Cause.MISSING: "the mirror no longer has {file}: run lamina lock --update",
     Cause.CONTENT: "use another mirror; if {file} was replaced there, run lamina lock --update",
     Cause.MIRROR: "check the network and [mirrors] in lamina.toml; "
@@ -66,7 +74,9 @@ _REMEDIES = {
 
 def is_there(download: Download) -> bool:
     """Tell whether the file has its name and size; it got the name after the check."""
-    return download.path.is_file() and download.path.stat().st_size == download.size
+    if not download.path.is_file():
+        return False
+    return download.size in (None, download.path.stat().st_size)
 
 
 def fetch_error(failures: Sequence[Failure]) -> LaminaError:
@@ -75,7 +85,7 @@ def fetch_error(failures: Sequence[Failure]) -> LaminaError:
         Fault(
             without_credentials(failure.download.url),
             failure.message,
-            _REMEDIES[failure.cause].format(file=_name(failure.download)),
+            failure.download.remedies[failure.cause].format(file=_name(failure.download)),
         )
         for failure in failures
     )

@@ -23,6 +23,7 @@ from lamina.model.digest import Digest
 from lamina.model.url import without_credentials
 
 _CHUNK = 256 * 1024  # bytes
+_LARGEST = 4 << 30  # bytes of a file whose size is not known
 _POLL = 0.1  # seconds between two looks at a file that another process is fetching
 
 # A retry is no news: what stays a failure is returned as one.
@@ -71,10 +72,10 @@ class Transfer:
                 return
             await self._complete(part, fresh=False)
             found = await asyncio.to_thread(_digest_of, part)
-            if found != download.digest:
+            if not self._is_right(found, part):
                 await self._complete(_emptied(part), fresh=True)
                 found = await asyncio.to_thread(_digest_of, part)
-            if found == download.digest:
+            if self._is_right(found, part):
                 await asyncio.to_thread(os.fsync, part.fileno())
                 _part_path(download).replace(download.path)
                 return
@@ -82,8 +83,14 @@ class Transfer:
             _part_path(download).unlink()
         raise _GiveUpError(
             Cause.CONTENT,
-            f"expected {download.digest} ({download.size} bytes), found {found} ({size} bytes)",
+            f"expected {download}, found {found} ({size} bytes)",
         )
+
+    def _is_right(self, found: Digest, part: BufferedRandom) -> bool:
+        """Tell whether the part is the file, as far as is known what that is."""
+        if self.download.digest is not None:
+            return found == self.download.digest
+        return self.download.size in (None, part.seek(0, os.SEEK_END))
 
     async def _complete(self, part: BufferedRandom, *, fresh: bool) -> None:
         """Return once the mirror has sent everything, going on after each break."""
@@ -109,7 +116,7 @@ class Transfer:
         """Add what is missing to the part."""
         size = self.download.size
         here = part.seek(0, os.SEEK_END)
-        if here > size:
+        if size is not None and here > size:
             here = _emptied(part).tell()
         if here == size and not fresh:
             return
@@ -123,20 +130,26 @@ class Transfer:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 _emptied(part)
             _check_status(response)
+            if self.download.digest is None:
+                _check_first_sight(response, self.download.url)
             if _start_of(response) != here:
                 _emptied(part)
             await self._write(part, self._steady(response))
             here = part.tell()
-            if here < size and "content-length" not in response.headers:
+            if size is not None and here < size and "content-length" not in response.headers:
                 # Where no length is announced, a broken connection looks like the end.
                 raise _TryAgainError(f"the body ended after {here} of {size} bytes")
 
     async def _write(self, part: BufferedRandom, chunks: AsyncIterator[bytes]) -> None:
+        size = self.download.size
+        largest = _LARGEST if size is None else size
         async for chunk in chunks:
             part.write(chunk)
             here = part.tell()
-            self.progress(self.download, min(here, self.download.size))
-            if here > self.download.size:
+            self.progress(self.download, min(here, largest))
+            if here > largest and size is None:
+                raise _GiveUpError(Cause.CONTENT, f"the file has more than {_LARGEST >> 30} GiB")
+            if here > largest:
                 return  # it is another file: more of it would only fill the disk
 
     async def _steady(self, response: httpx.Response) -> AsyncIterator[bytes]:
@@ -220,6 +233,17 @@ def _check_status(response: httpx.Response) -> None:
         raise _TryAgainError(said)
     gone = status in (httpx.codes.NOT_FOUND, httpx.codes.GONE)
     raise _GiveUpError(Cause.MISSING if gone else Cause.MIRROR, said)
+
+
+def _check_first_sight(response: httpx.Response, asked: str) -> None:
+    """Raise where nothing could tell a broken or exchanged answer from the file."""
+    if urlsplit(asked).scheme == "https" and response.url.scheme != "https":
+        raise _GiveUpError(Cause.MIRROR, f"it leads to {response.url.host} without https")
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise _GiveUpError(Cause.MIRROR, "the mirror compresses what it sends")
+    chunked = "chunked" in response.headers.get("transfer-encoding", "")
+    if "content-length" not in response.headers and not chunked:
+        raise _GiveUpError(Cause.MIRROR, "the mirror does not say how long the file is")
 
 
 def _start_of(response: httpx.Response) -> int:

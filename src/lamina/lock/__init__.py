@@ -1,5 +1,6 @@
 """The lock room: every choice of a fleet's packages, made once and written down."""
 
+from lamina.lock.artifacts import new_sights, unpinned_images
 from lamina.lock.assembly import installed_units, make_lock
 from lamina.lock.comparison import LayerChange, LockChange, PackageChange, compare_locks
 from lamina.lock.difference import check_lock, needed
@@ -21,8 +22,10 @@ __all__ = [
     "lock_text",
     "make_lock",
     "needed",
+    "new_sights",
     "read_lock",
     "request_digest",
+    "unpinned_images",
     "used_repositories",
     "write_lock",
 ]

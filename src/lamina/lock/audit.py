@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
+from lamina.lock.artifact_entry import ArtifactEntry, PlacementEntry
 from lamina.lock.entry import FileEntry, ImageEntry, UnitEntry
 from lamina.lock.layer_audit import layer_findings
 from lamina.lock.position import Finding
 from lamina.model.digest import Digest
+from lamina.model.lock import artifact_name
 from lamina.model.spelling import did_you_mean
 
 _WORDS = {
@@ -18,9 +20,14 @@ _WORDS = {
     "architecture": re.compile(r"[a-z0-9][a-z0-9-]*"),
     "repository": re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*"),
 }
+_ARTIFACT_KEY = re.compile(rf"{artifact_name('')}[^_]+_[^_]+_[^_]+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?|[a-z0-9.-]+:\d+)/", re.IGNORECASE)
 _RELATIVE = "write it relative to the repository's root: pool/main/..."
+_PLACES = {
+    "from": re.compile(r"(?!/)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f]*"),
+    "to": re.compile(r"(?!.*//)(?!(?:.*/)\.\.?(?:/|$))/[^\x00-\x1f]+"),
+}
 
 Keys = tuple[int | str, ...]
 
@@ -30,6 +37,7 @@ def findings_in(file: FileEntry) -> list[Finding]:
     return [
         *_in_indices(file),
         *_in_units(file),
+        *_in_artifacts(file),
         *_repeated("layers", [entry.id for entry in file.layers]),
         *layer_findings(file),
         *_in_parents(file.images),
@@ -61,13 +69,48 @@ def _in_unit(keys: Keys, entry: UnitEntry) -> Iterator[Finding]:
             yield Finding(keys=(*keys, name), message=f"'{value}' cannot be a package's {name}")
     if entry.size <= 0:
         yield Finding(keys=(*keys, "size"), message=f"{entry.size} is not the size of a file")
-    if fault := _path_fault(entry.path):
+    if fault := "names a host" if _HOST.match(entry.path) else _path_fault(entry.path):
         message = f"the path '{entry.path}' {fault}"
         yield Finding(keys=(*keys, "path"), message=message, remedy=_RELATIVE)
 
 
+def _in_artifacts(file: FileEntry) -> Iterator[Finding]:
+    yield from _repeated("artifacts", [entry.key for entry in file.artifacts])
+    for number, entry in enumerate(file.artifacts):
+        yield from _in_artifact(("artifacts", number), entry)
+
+
+def _in_artifact(keys: Keys, entry: ArtifactEntry) -> Iterator[Finding]:
+    yield from _digest((*keys, "digest"), entry.digest)
+    words = {**_WORDS, "source": _WORDS["repository"]}
+    for name in ("name", "version", "architecture", "source"):
+        value = getattr(entry, name)
+        if not words[name].fullmatch(value):
+            yield Finding(keys=(*keys, name), message=f"'{value}' cannot be an artifact's {name}")
+    if entry.size is not None and entry.size <= 0:
+        yield Finding(keys=(*keys, "size"), message=f"{entry.size} is not the size of a file")
+    if fault := _path_fault(entry.path):
+        message = f"the path '{entry.path}' {fault}"
+        remedy = "write it relative to the address of its place"
+        yield Finding(keys=(*keys, "path"), message=message, remedy=remedy)
+    if not entry.install:
+        message = f"nothing of {entry.name} is installed"
+        yield Finding(keys=(*keys, "install"), message=message)
+    for place, line in enumerate(entry.install):
+        yield from _in_placement((*keys, "install", place), line)
+
+
+def _in_placement(keys: Keys, entry: PlacementEntry) -> Iterator[Finding]:
+    for name, value in (("from", entry.source), ("to", entry.to)):
+        if not _PLACES[name].fullmatch(value):
+            yield Finding(keys=(*keys, name), message=f"'{value}' leads elsewhere")
+    for name, number in (("uid", entry.uid), ("gid", entry.gid)):
+        if not 0 <= number < 2**32 - 1:
+            yield Finding(keys=(*keys, name), message=f"{number} is nobody's id")
+
+
 def _path_fault(path: str) -> str:
-    if "://" in path or _HOST.match(path):
+    if "://" in path:
         return "names a host"
     if path.startswith("/"):
         return "is absolute"
@@ -95,6 +138,7 @@ def _in_parents(images: Sequence[ImageEntry]) -> Iterator[Finding]:
 
 def _in_images(file: FileEntry) -> Iterator[Finding]:
     known = {entry.key for entry in file.units}
+    artifacts = {entry.key for entry in file.artifacts}
     for number, entry in enumerate(file.images):
         keys: Keys = ("images", number)
         yield from _digest((*keys, "request"), entry.request)
@@ -106,6 +150,21 @@ def _in_images(file: FileEntry) -> Iterator[Finding]:
                 message = f"{entry.id} has the unit '{unit}', which the lock does not describe"
                 yield Finding(keys=place, message=message, remedy=did_you_mean(unit, known))
         yield from _in_calls(keys, entry)
+        yield from _in_own_artifacts(keys, entry, artifacts)
+
+
+def _in_own_artifacts(keys: Keys, entry: ImageEntry, known: Collection[str]) -> Iterator[Finding]:
+    for number, key in enumerate(entry.artifacts):
+        if key not in known:
+            message = f"{entry.id} has '{key}', which the lock does not describe"
+            place = (*keys, "artifacts", number)
+            yield Finding(keys=place, message=message, remedy=did_you_mean(key, known))
+    for number, key in enumerate(entry.unpinned):
+        place = (*keys, "unpinned", number)
+        if key in known:
+            yield Finding(keys=place, message=f"'{key}' of {entry.id} is pinned")
+        elif not _ARTIFACT_KEY.fullmatch(key):
+            yield Finding(keys=place, message=f"'{key}' is not an artifact")
 
 
 def _in_calls(keys: Keys, entry: ImageEntry) -> Iterator[Finding]:

@@ -145,7 +145,7 @@ def _new_layers(old: Lock, new: Lock) -> Iterator[LayerChange]:
             yield LayerChange(
                 layer=layer,
                 packages=new.layers[layer],
-                size=sum(new.units[key].size for key, _ in keys),
+                size=sum(new.units[key].size or 0 for key, _ in keys),
                 known=layer in old.layers,
                 images=tuple(sorted(images, key=str)),
             )
@@ -158,7 +158,7 @@ def _layers(lock: Lock) -> Mapping[_Content, list[ImageId]]:
         units = {lock.name_of(unit): unit for unit in lock.units_of(image)}
         for layer in image.layers:
             held = [units[name] for name in lock.layers[layer]]
-            found[layer, tuple((unit.key, unit.digest) for unit in held)].append(image.id)
+            found[layer, tuple((unit.key, unit.identity) for unit in held)].append(image.id)
     places = {layer: place for place, layer in enumerate(lock.layers)}
     return dict(sorted(found.items(), key=lambda item: (places[item[0][0]], item[0][1])))
 
@@ -172,7 +172,7 @@ def _moves(
 ) -> Iterator[tuple[str, str, str]]:
     for name in sorted(before.keys() | after.keys()):
         was, is_ = before.get(name), after.get(name)
-        if (was and was.digest) != (is_ and is_.digest):
+        if (was and was.identity) != (is_ and is_.identity):
             yield name, was.version if was else "", is_.version if is_ else ""
 
 

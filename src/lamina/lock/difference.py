@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from lamina.lock.artifacts import choose_artifacts, key_of
 from lamina.lock.request import buildable, request_digest
-from lamina.model.catalog import Catalog
+from lamina.model.catalog import Catalog, Distro
 from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock, LockedImage
 
@@ -33,13 +34,18 @@ def _differences(catalog: Catalog, lock: Lock) -> Iterator[str]:
     for image in images:
         if image.id not in locked:
             yield f"image {image.id} added"
-        elif request_digest(image, distro) != locked[image.id].request:
-            yield f"{image.id}: {', '.join(_changes(image, locked[image.id]))}"
+        elif changes := (
+            *_changes(image, locked[image.id], distro),
+            *_artifact_changes(image, locked[image.id], lock),
+        ):
+            yield f"{image.id}: {', '.join(changes)}"
     for removed in sorted(str(id_) for id_ in set(locked) - {image.id for image in images}):
         yield f"image {removed} removed"
 
 
-def _changes(image: Image, locked: LockedImage) -> Iterator[str]:
+def _changes(image: Image, locked: LockedImage, distro: Distro) -> Iterator[str]:
+    if request_digest(image, distro) == locked.request:
+        return
     added = sorted(set(image.packages) - set(locked.packages))
     removed = sorted(set(locked.packages) - set(image.packages))
     if added or removed:
@@ -49,6 +55,20 @@ def _changes(image: Image, locked: LockedImage) -> Iterator[str]:
         yield f"parent changed {locked.parent or 'none'} -> {image.parent or 'none'}"
     if not (added or removed) and image.parent == locked.parent:
         yield "repositories or release changed"
+
+
+def _artifact_changes(image: Image, locked: LockedImage, lock: Lock) -> Iterator[str]:
+    chosen = choose_artifacts(image, lock, {})
+    there = {key: lock.units[key] for key in locked.artifacts}
+    wanted = {unit.key: unit for unit in chosen.pinned}
+    for key in sorted(there.keys() - wanted.keys()):
+        yield f"{there[key].spoken} removed"
+    for artifact in image.artifacts:
+        if key_of(artifact) not in {*there, *locked.unpinned}:
+            yield f"artifact {artifact} added"
+    for key in sorted(there.keys() & wanted.keys()):
+        if there[key] != wanted[key]:
+            yield f"{wanted[key].spoken} changed"
 
 
 def needed(catalog: Catalog, lock: Lock | None, update: Collection[ImageId]) -> tuple[ImageId, ...]:

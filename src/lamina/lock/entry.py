@@ -8,10 +8,19 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from lamina.lock.artifact_entry import ArtifactEntry, PlacementEntry, artifact_entry
 from lamina.lock.position import Finding
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId
-from lamina.model.lock import FORMAT, DpkgCall, Index, Lock, LockedImage, UnitRef
+from lamina.model.lock import (
+    FORMAT,
+    DpkgCall,
+    Index,
+    Lock,
+    LockedImage,
+    UnitKind,
+    UnitRef,
+)
 from lamina.model.spelling import did_you_mean
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -102,13 +111,15 @@ class ImageEntry:
     packages: list[str]
     bootstrap: list[str] = field(default_factory=list)
     calls: list[CallEntry]
+    artifacts: list[str] = field(default_factory=list)
+    unpinned: list[str] = field(default_factory=list)
     layers: list[str]
 
     @property
     def units(self) -> tuple[str, ...]:
-        """The keys of the units that the image unpacks."""
+        """The keys of the units that the image installs."""
         unpacked = (key for call in self.calls if call.action == "unpack" for key in call.units)
-        return (*self.bootstrap, *unpacked)
+        return (*self.bootstrap, *unpacked, *self.artifacts)
 
     def image(self) -> LockedImage:
         """Return the value."""
@@ -119,6 +130,8 @@ class ImageEntry:
             packages=tuple(self.packages),
             bootstrap=tuple(self.bootstrap),
             calls=tuple(DpkgCall(action=c.action, units=tuple(c.units)) for c in self.calls),
+            artifacts=tuple(self.artifacts),
+            unpinned=tuple(self.unpinned),
             layers=tuple(self.layers),
         )
 
@@ -136,12 +149,14 @@ class FileEntry:
     layer_budget: int
     indices: list[IndexEntry]
     units: list[UnitEntry]
+    artifacts: list[ArtifactEntry] = field(default_factory=list)
     layers: list[LayerEntry]
     images: list[ImageEntry]
 
     def lock(self) -> Lock:
         """Return the value; only for a content without faults."""
-        units = (entry.unit() for entry in self.units)
+        units = [entry.unit() for entry in self.units]
+        units += [entry.unit() for entry in self.artifacts]
         return Lock(
             distro=self.distro,
             architecture=self.architecture,
@@ -155,6 +170,8 @@ class FileEntry:
 
 
 _FILE = TypeAdapter(FileEntry)
+# The format before is this one without artifacts.
+_READ = (FORMAT - 1, FORMAT)
 
 
 def parse_entry(text: str) -> FileEntry | list[Finding]:
@@ -164,7 +181,7 @@ def parse_entry(text: str) -> FileEntry | list[Finding]:
     """
     document = json.loads(text)
     given = document.get("format") if isinstance(document, dict) else FORMAT
-    if given != FORMAT:
+    if given not in _READ:
         message = f"format {given} is not the format {FORMAT} that this lamina reads"
         remedy = "delete the file and run lamina lock, which chooses every version anew"
         return [Finding(keys=("format",), message=message, remedy=remedy)]
@@ -202,6 +219,10 @@ def entry_of(lock: Lock) -> dict[str, Any]:
                 "digest": str(unit.digest),
             }
             for _, unit in sorted(lock.units.items())
+            if unit.kind is UnitKind.PACKAGE
+        ],
+        "artifacts": [
+            artifact_entry(unit) for _, unit in sorted(lock.units.items()) if unit.recipe
         ],
         # Their order is that of the layers: bottom first.
         "layers": [{"id": id_, "packages": list(names)} for id_, names in lock.layers.items()],
@@ -217,6 +238,8 @@ def _image_entry(image: LockedImage) -> dict[str, Any]:
         "packages": sorted(image.packages),
         **({"bootstrap": list(image.bootstrap)} if image.bootstrap else {}),
         "calls": [{"action": call.action, "units": list(call.units)} for call in image.calls],
+        **({"artifacts": list(image.artifacts)} if image.artifacts else {}),
+        **({"unpinned": list(image.unpinned)} if image.unpinned else {}),
         "layers": list(image.layers),
     }
 
@@ -242,6 +265,8 @@ def _known_keys(keys: tuple[int | str, ...]) -> tuple[str, ...]:
         "": FileEntry,
         "indices": IndexEntry,
         "units": UnitEntry,
+        "artifacts": ArtifactEntry,
+        "install": PlacementEntry,
         "layers": LayerEntry,
         "images": ImageEntry,
         "calls": CallEntry,

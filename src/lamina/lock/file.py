@@ -73,7 +73,8 @@ def lock_text(lock: Lock) -> str:
         f" {_json(name)}: {_json(entry[name])}"
         for name in ("format", "distro", "architecture", "catalog", "layer_budget")
     ]
-    lines += [_list(name, map(_json, entry[name])) for name in ("indices", "units", "layers")]
+    lists = ("indices", "units", "artifacts", "layers")
+    lines += [_list(name, map(_json, entry[name])) for name in lists]
     # An image is long: a line for each of its units, too.
     lines.append(_list("images", (json.dumps(image, indent=1) for image in entry["images"])))
     return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -1,22 +1,29 @@
-"""A whole fleet locked: the only place where an index is looked at."""
+"""A whole fleet locked: the only place where indices, and artifacts not known yet, are seen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lamina.backends.artifact.first_sight import see_artifacts
+from lamina.backends.artifact.remedies import mirror_setting
 from lamina.backends.deb.solver import Question, Refusal, Solution, running_solver
 from lamina.backends.deb.solver_root import read_indices, solver_root, update_indices
-from lamina.errors import LockError
+from lamina.errors import Fault, LockError
+from lamina.lock.artifacts import Sight, Sights, key_of, unseen
 from lamina.lock.assembly import make_lock
 from lamina.lock.difference import needed
 from lamina.lock.request import used_repositories
 from lamina.lock.solving import solve_images
 from lamina.mirrors import find_mirrors
 from lamina.model.catalog import Catalog, Repository
+from lamina.model.event import Doing, Listener, Note
 from lamina.model.image import ImageId
 from lamina.model.lock import Index, Lock
+from lamina.store.store import Store
+
+_NAMED = 3  # artifacts that are said to be looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,24 +34,22 @@ class Source:
     mirrors: Mapping[str, str]  # as the settings have them
 
 
-Progress = Callable[[str], None]
-
-
 def lock_fleet(
     catalog: Catalog,
     previous: Lock | None,
     *,
     update: Collection[ImageId],
     source: Source,
-    progress: Progress,
+    listener: Listener,
     layer_budget: int | None = None,
 ) -> Lock:
     """Return a lock for the catalogue in which every choice of `previous` stays that can.
 
     Solved are images that `previous` does not have or has for another request, those in `update`
     if an index has changed since, and whatever stands below one whose packages have changed.
-    When nothing is to be solved no index is looked at. Without a `layer_budget` that of `previous`
-    stays. Raises `CatalogError` with the faults of
+    When nothing is to be solved no index is looked at. Artifacts that nobody has told the digest
+    of are fetched and pinned as they are; those that cannot be had stay without, and are noted.
+    Without a `layer_budget` that of `previous` stays. Raises `CatalogError` with the faults of
     every image that cannot be solved, `LockError` when `previous` is for another distribution or an
     image cannot do with so few layers, `NetworkError` when an index cannot be had.
     """
@@ -55,15 +60,35 @@ def lock_fleet(
             f"the catalogue for {distro.name} {distro.architecture}",
             remedy="give another file with --lock",
         )
-    if not needed(catalog, previous, update):
-        return make_lock(catalog, {}, (), previous=previous, layer_budget=layer_budget)
+    solved: Mapping[ImageId, Solution] = {}
+    indices: Collection[Index] = ()
+    if needed(catalog, previous, update):
+        solved, indices = _solved(catalog, previous, update, source, listener)
+    return make_lock(
+        catalog,
+        solved,
+        indices,
+        sights=_seen(catalog, previous, source, listener),
+        previous=previous,
+        layer_budget=layer_budget,
+    )
+
+
+def _solved(
+    catalog: Catalog,
+    previous: Lock | None,
+    update: Collection[ImageId],
+    source: Source,
+    listener: Listener,
+) -> tuple[Mapping[ImageId, Solution], Collection[Index]]:
+    """Return what the solver has chosen, and the indices that it chose from."""
     repositories = used_repositories(catalog)
     mirrors = find_mirrors([repository.name for repository in repositories], source.mirrors)
-    progress("preparing the solver's root")
-    with solver_root(distro, repositories, mirrors, source.store) as root:
+    listener(Doing(message="preparing the solver's root"))
+    with solver_root(catalog.distro, repositories, mirrors, source.store) as root:
         indices = read_indices(root)
         if update or previous is None or not _was_used(indices, repositories, previous):
-            progress("updating the package indices")
+            listener(Doing(message="updating the package indices"))
             indices = update_indices(root)
         # An unchanged index has nothing new for an unchanged request.
         outdated = update if previous is None or indices != previous.indices else ()
@@ -71,11 +96,31 @@ def lock_fleet(
         with running_solver(root) as solver:
 
             def ask(question: Question) -> Solution | Refusal:
-                progress(f"solving {question.image.id}")
+                listener(Doing(message=f"solving {question.image.id}"))
                 return solver.solve(question)
 
-            solved = solve_images(catalog, previous, certain, ask)
-    return make_lock(catalog, solved, indices, previous=previous, layer_budget=layer_budget)
+            return solve_images(catalog, previous, certain, ask), indices
+
+
+def _seen(catalog: Catalog, previous: Lock | None, source: Source, listener: Listener) -> Sights:
+    """Return what is found of the artifacts that nothing pins."""
+    artifacts = unseen(catalog, previous)
+    if not artifacts:
+        return {}
+    names = ", ".join(map(str, artifacts[:_NAMED])) + ", ..." * (len(artifacts) > _NAMED)
+    listener(Doing(message=f"looking at {names}"))
+    places = {artifact.source for artifact in artifacts}
+    mirrors = find_mirrors(places, source.mirrors, usual=catalog.sources)
+    sightings = see_artifacts(artifacts, mirrors, Store(source.store))
+    for lost in (sighting for sighting in sightings if sighting.digest is None):
+        remedy = mirror_setting(lost.artifact.source, lost.artifact.path)
+        fault = Fault(lost.url, f"artifact {lost.artifact} is not pinned: {lost.why}", remedy)
+        listener(Note(message=str(fault)))
+    return {
+        key_of(sighting.artifact): Sight(digest=sighting.digest, size=sighting.size)
+        for sighting in sightings
+        if sighting.digest
+    }
 
 
 def _was_used(

@@ -7,7 +7,7 @@ from itertools import chain
 
 from lamina.lock.entry import FileEntry, ImageEntry
 from lamina.lock.position import Finding
-from lamina.model.lock import MOST_LAYERS, dpkg_name
+from lamina.model.lock import MOST_LAYERS, artifact_name, dpkg_name
 from lamina.model.spelling import did_you_mean
 
 
@@ -22,6 +22,7 @@ def layer_findings(file: FileEntry) -> Iterator[Finding]:
         unit.key: dpkg_name(unit.name, unit.architecture, native=file.architecture)
         for unit in file.units
     }
+    names |= {artifact.key: artifact_name(artifact.name) for artifact in file.artifacts}
     totals: dict[str | None, int] = {None: 0}
     for number, image in enumerate(file.images):
         yield from _in_order(number, image, layers)

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from lamina.layering import Content, Layering, Unit, make_layering
 from lamina.model.lock import Lock, LockedImage, UnitRef, dpkg_name
 
+_LIKELY = 32 << 20  # bytes of an artifact whose size nobody has told
+
 
 def layering_of(
     images: Collection[LockedImage],
@@ -40,4 +42,4 @@ def layering_of(
 
 def _member(unit: UnitRef, native: str) -> Unit:
     name = dpkg_name(unit.name, unit.architecture, native=native)
-    return Unit(key=unit.key, name=name, size=unit.size)
+    return Unit(key=unit.key, name=name, size=_LIKELY if unit.size is None else unit.size)

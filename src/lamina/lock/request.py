@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
 
+from lamina.model.artifact import Artifact
 from lamina.model.catalog import Catalog, Distro, Repository
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import Image, ImageId
@@ -65,11 +68,19 @@ def request_digest(image: Image, distro: Distro) -> Digest:
 
 
 def catalog_digest(catalog: Catalog) -> Digest:
-    """Return the digest of all requests: what a lock is made from."""
-    requests = {
-        str(image.id): str(request_digest(image, catalog.distro)) for image in buildable(catalog)
+    """Return the digest of all requests and artifacts: what a lock is made from."""
+    images = buildable(catalog)
+    requests = {str(image.id): str(request_digest(image, catalog.distro)) for image in images}
+    artifacts = {
+        str(image.id): [_plain(artifact) for artifact in image.artifacts]
+        for image in images
+        if image.artifacts
     }
-    return Digest.of(canonical_json(requests))
+    return Digest.of(canonical_json([requests, artifacts] if artifacts else requests))
+
+
+def _plain(artifact: Artifact) -> dict[str, Any]:
+    return {**asdict(artifact), "digest": str(artifact.digest) if artifact.digest else None}
 
 
 def _chosen(distro: Distro, asked: Iterable[str]) -> tuple[Repository, ...]:

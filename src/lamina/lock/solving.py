@@ -47,7 +47,7 @@ def solve_images(
             solved[image.id] = answer
             own = answer.units
         else:
-            own = tuple(units[key] for key in known[image.id].units)
+            own = tuple(units[key] for key in known[image.id].packaged)
         installed[image.id] = tuple(sorted([*(parent or ()), *own]))
     CatalogError.raise_all(faults)
     return solved

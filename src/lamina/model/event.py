@@ -8,6 +8,7 @@ from typing import Literal
 
 from lamina.model.image import ImageId
 from lamina.model.plan import Plan
+from lamina.model.proof import Proof
 
 Outcome = Literal[
     "built",
@@ -72,6 +73,7 @@ class ImageDone:
     seconds: float
     message: str = ""  # why it failed, or what blocked it
     log: str = ""  # path of its full log
+    proofs: tuple[Proof, ...] = ()  # what its tests have shown, if they ran and passed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

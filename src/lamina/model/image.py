@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from lamina.model.artifact import Artifact
 from lamina.model.digest import Digest
 
 
@@ -82,7 +83,7 @@ class FileCopy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageTest:
-    """One proof that an image's program works, run in the sandbox."""
+    """A command that shows that an image's program works, run in the sandbox."""
 
     run: tuple[str, ...]  # the command whose end decides
     start: tuple[str, ...] = ()  # a daemon that runs meanwhile; `run` is then tried again
@@ -91,6 +92,27 @@ class ImageTest:
     user: str = ""  # empty: the image's own user
     loopback: bool = False
     timeout: int = 60  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTest:
+    """A start of the image as a deployment starts it, run in the sandbox."""
+
+    config: str  # the text of config.json
+    command: str  # what config.json starts
+    healthcheck: tuple[str, ...]  # tried again until it succeeds
+    files: Mapping[str, str] = field(default_factory=dict)  # beside config.json, by name
+    environment: Mapping[str, str] = field(default_factory=dict)
+    bootstrap: Mapping[str, str] = field(default_factory=dict)  # variables of a first run, if any
+    prepare: tuple[str, ...] = ()  # run as root before everything else
+    run: tuple[str, ...] = ()  # a command that asks the service
+    stdout: str = ""  # a regular expression to be found in what `run` prints
+    exit: int = 0  # of `run`
+    user: str = ""  # who `run`s; empty: the image's own user
+    runs_as: str = ""  # who the service is to be; empty: the image's own user
+    stop: int = 10  # seconds from the stop signal to the end
+    loopback: bool = False
+    timeout: int = 60  # seconds, for each phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +157,13 @@ class Image:
     aliases: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ()  # beyond those of the parent
+    artifacts: tuple[Artifact, ...] = ()
     users: tuple[User, ...] = ()
     groups: tuple[Group, ...] = ()
     files: tuple[FileCopy, ...] = ()
     remove: tuple[str, ...] = ()  # globs, absolute
     steps: tuple[str, ...] = ()  # shell, run as root without network
     runtime: Runtime = Runtime()
-    tests: tuple[ImageTest, ...] = ()
+    tests: tuple[ImageTest | ServiceTest, ...] = ()
     unbuildable: str = ""  # why this distribution cannot have it
     place: str = ""  # FILE:LINE of its catalogue entry

@@ -13,11 +13,11 @@ from typing import BinaryIO
 
 from isal import igzip, isal_zlib
 
-from lamina.errors import StoreError
+from lamina.errors import Fault, StoreError
 from lamina.oci.disk import disk_faults, write_all
 from lamina.oci.entry import Entry, EntryKind
 from lamina.oci.rooted import RootedFolder
-from lamina.oci.untar import Limits, read_entries, refused
+from lamina.oci.untar import Limits, RefusedError, read_entries
 
 # The module's stub does not say that it is a class.
 _DeflateError: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]
@@ -34,9 +34,18 @@ def extract_layer(blob: BinaryIO, into: Path, *, limits: Limits = Limits()) -> N
     full or something is not permitted; what has been unpacked until then is left.
     """
     stream = igzip.IGzipFile(fileobj=blob)  # type: ignore[no-untyped-call]
-    with disk_faults(into, "folder"), RootedFolder(into) as root, damage_told():
+    with disk_faults(into, "folder"), damage_told():
+        write_entries(read_entries(stream, limits), into)
+
+
+def write_entries(entries: Iterable[tuple[Entry, Iterable[bytes]]], into: Path) -> None:
+    """Put entries with their content into the existing folder `into`; see `extract_layer`.
+
+    Raises `RefusedError` for what would lie or lead elsewhere, and `OSError`.
+    """
+    with RootedFolder(into) as root:
         unpacking = _Unpacking(root)
-        for entry, content in read_entries(stream, limits):
+        for entry, content in entries:
             with _detours_told(entry):
                 unpacking.add(entry, content)
         unpacking.finish()
@@ -88,7 +97,7 @@ class _Unpacking:
         """Make anything but a folder, in place of what is there."""
         parent, _, name = entry.path.rpartition("/")
         if not name:
-            raise refused("its root is no directory", entry.path)
+            raise RefusedError("its root is no directory", entry.path)
         if entry.kind is EntryKind.HARDLINK:
             # A copy, for the next look-up closes the folder that this one has opened.
             source = os.dup(self._root.folder(entry.target.rpartition("/")[0]))
@@ -105,10 +114,10 @@ class _Unpacking:
     def _link(self, entry: Entry, source: int, folder: int, name: str) -> None:
         """Make a hard link to a file of the tree."""
         if entry.target == entry.path:
-            raise refused("a hard link names itself", entry.path)
+            raise RefusedError("a hard link names itself", entry.path)
         target = entry.target.rpartition("/")[2]
         if not target or _is_folder(source, target):
-            raise refused("a hard link names a directory", entry.path)
+            raise RefusedError("a hard link names a directory", entry.path)
         self._clear(folder, name, entry.path)
         os.link(target, name, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
 
@@ -164,7 +173,7 @@ def _make(folder: int, name: str, entry: Entry, content: Iterable[bytes]) -> Non
             os.mkfifo(name, 0o600, dir_fd=folder)
         case EntryKind.CHAR | EntryKind.BLOCK:
             if entry.rdev == 0:
-                raise refused("device 0/0 is overlayfs's own mark", entry.path)
+                raise RefusedError("device 0/0 is overlayfs's own mark", entry.path)
             type_ = stat.S_IFCHR if entry.kind is EntryKind.CHAR else stat.S_IFBLK
             os.mknod(name, type_ | 0o600, entry.rdev, dir_fd=folder)
         case _:
@@ -189,7 +198,7 @@ def _restore(file: int, entry: Entry) -> None:
             os.chmod(place, entry.mode)  # noqa: PTH101 - a call for every file of an image
         for name, value in entry.xattrs:
             if name.startswith(_OVERLAY_PREFIXES):
-                raise refused(f"attribute {name} is overlayfs's own mark", entry.path)
+                raise RefusedError(f"attribute {name} is overlayfs's own mark", entry.path)
             os.setxattr(place, name, value)
         os.utime(place, (entry.mtime, entry.mtime))
     except OSError as error:
@@ -220,19 +229,31 @@ def _remove(folder: int, name: str) -> None:
 
 @contextmanager
 def damage_told() -> Iterator[None]:
-    """Turn errors of decompression into the refusal of the layer."""
+    """Turn the refusal of a layer, and errors of its decompression, into a `StoreError`."""
+    try:
+        with gzip_told():
+            yield
+    except RefusedError as error:
+        remedy = "it is damaged or made to do harm"
+        fault = Fault(error.path, f"the layer is refused: {error.why}", remedy)
+        raise StoreError(fault) from error
+
+
+@contextmanager
+def gzip_told() -> Iterator[None]:
+    """Turn errors of decompression into the refusal of the archive."""
     try:
         yield
     except (EOFError, BadGzipFile, _DeflateError) as error:
-        raise refused(f"it cannot be decompressed: {error}") from error
+        raise RefusedError(f"it cannot be decompressed: {error}") from error
 
 
 @contextmanager
 def _detours_told(entry: Entry) -> Iterator[None]:
-    """Turn errors of a path that goes through a link or a file into the refusal of the layer."""
+    """Turn errors of a path that goes through a link or a file into the refusal of the archive."""
     try:
         yield
     except NotADirectoryError as error:
-        raise refused("its path goes through what is no directory", entry.path) from error
+        raise RefusedError("its path goes through what is no directory", entry.path) from error
     except FileNotFoundError as error:
-        raise refused("a hard link names what is not there", entry.path) from error
+        raise RefusedError("a hard link names what is not there", entry.path) from error

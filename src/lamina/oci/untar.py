@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lamina.errors import Fault, StoreError
 from lamina.oci.entry import OPAQUE_NAME, WHITEOUT_PREFIX, Entry, EntryKind
 from lamina.oci.tar import BLOCK, CHUNK, TYPE_FLAGS, XATTR_PREFIX
 
@@ -45,18 +44,20 @@ class Limits:
     size: int = 64 << 30  # bytes of the whole tar
 
 
-def refused(why: str, path: str = "") -> StoreError:
-    """Return the error for an archive that cannot be taken because of the entry at `path`."""
-    return StoreError(
-        Fault(path, f"the layer is refused: {why}", "it is damaged or made to do harm")
-    )
+class RefusedError(Exception):
+    """An archive cannot be taken, because of the entry at `path` if that is not empty."""
+
+    def __init__(self, why: str, path: str = "") -> None:
+        super().__init__(why, path)
+        self.why = why
+        self.path = path
 
 
 def read_entries(stream: Readable, limits: Limits) -> Iterator[tuple[Entry, Iterator[bytes]]]:
     """Yield the entries of a tar stream, each with its content, to be read before the next.
 
     Paths are checked to lie below the root by name; links are not followed here. Raises
-    `StoreError` for what is no whole archive of a known form, and beyond `limits`.
+    `RefusedError` for what is no whole archive of a known form, and beyond `limits`.
     """
     source = _Source(stream, limits.size)
     common: dict[bytes, bytes] = {}
@@ -65,7 +66,7 @@ def read_entries(stream: Readable, limits: Limits) -> Iterator[tuple[Entry, Iter
     while any(block := source.take(BLOCK)):
         count += 1
         if count > limits.entries:
-            raise refused(f"it has more than {limits.entries} entries")
+            raise RefusedError(f"it has more than {limits.entries} entries")
         _check_sum(block)
         flag = block[156:157]
         if flag == b"x":
@@ -96,17 +97,17 @@ class _Source:
         """Return exactly `size` bytes."""
         self._left -= size
         if self._left < 0:
-            raise refused(f"it is larger than {self._limit} bytes")
+            raise RefusedError(f"it is larger than {self._limit} bytes")
         content = self._stream.read(size)
         if len(content) != size:
-            raise refused("it ends too early")
+            raise RefusedError("it ends too early")
         return content
 
     def extension(self, block: bytes) -> bytes:
         """Return the content that follows the header `block` of an extension."""
         size = _number(block[124:136])
         if size > _EXTENSION_LIMIT:
-            raise refused(f"it has a header of {size} bytes")
+            raise RefusedError(f"it has a header of {size} bytes")
         return self.take(size + -size % BLOCK)[:size]
 
     def content(self, entry: Entry) -> Iterator[bytes]:
@@ -122,18 +123,18 @@ class _Source:
         while rest := self._stream.read(CHUNK):
             self._left -= len(rest)
             if self._left < 0:
-                raise refused(f"it is larger than {self._limit} bytes")
+                raise RefusedError(f"it is larger than {self._limit} bytes")
             if any(rest):
-                raise refused("something follows its end")
+                raise RefusedError("something follows its end")
 
 
 def _check_sum(block: bytes) -> None:
     """Refuse a block that is no tar header."""
     if block[257:262] != b"ustar":
-        raise refused("it is not a tar archive of a known form")
+        raise RefusedError("it is not a tar archive of a known form")
     found = sum(block) - sum(block[148:156]) + 8 * 0x20
     if found != _number(block[148:156]):
-        raise refused("the checksum of a header is wrong")
+        raise RefusedError("the checksum of a header is wrong")
 
 
 def _entry(block: bytes, records: _Records) -> Entry:
@@ -142,16 +143,15 @@ def _entry(block: bytes, records: _Records) -> Entry:
     path = os.fsdecode(name)
     kind = _KINDS.get(block[156:157])
     if kind is None or any(key.startswith(b"GNU.sparse.") for key in records):
-        raise refused(f"entries of type {block[156:157]!r} are not known", path)
+        raise RefusedError(f"entries of type {block[156:157]!r} are not known", path)
     if kind is EntryKind.FILE and name.endswith(b"/"):
         kind = EntryKind.DIRECTORY  # as before POSIX
     size = _integer(records, b"size", block[124:136], path)
     if size and kind is not EntryKind.FILE:
-        raise refused(f"a {kind} has content", path)
-    inside = _inside(path)
-    kind, inside = _unmarked(kind, inside)
+        raise RefusedError(f"a {kind} has content", path)
+    kind, plain = _unmarked(kind, inside(path))
     return Entry(
-        path=inside,
+        path=plain,
         kind=kind,
         mode=_number(block[100:108]) & 0o7777,
         uid=_integer(records, b"uid", block[108:116], path),
@@ -182,7 +182,7 @@ def _number(field: bytes) -> int:
         return int.from_bytes(field[1:], "big")
     digits = field.strip(b" \0") or b"0"
     if not digits.isdigit() or b"8" in digits or b"9" in digits:
-        raise refused("a number in a header is none")
+        raise RefusedError("a number in a header is none")
     return int(digits, 8)
 
 
@@ -192,7 +192,7 @@ def _integer(records: _Records, key: bytes, field: bytes, path: str) -> int:
         return _number(field)
     whole, _, fraction = records[key].partition(b".")
     if not whole.isdigit() or len(whole) > 20 or not (fraction or b"0").isdigit():
-        raise refused(f"the record {key.decode()} is no number", path)
+        raise RefusedError(f"the record {key.decode()} is no number", path)
     return int(whole)
 
 
@@ -207,11 +207,11 @@ def _records(body: bytes) -> dict[bytes, bytes]:
     while body:
         length, space, _ = body[:20].partition(b" ")
         if not space or not length.isdigit():
-            raise refused("an extended header is broken")
+            raise RefusedError("an extended header is broken")
         record, body = body[len(length) + 1 : int(length)], body[int(length) :]
         key, equals, value = record.partition(b"=")
         if not equals or not value.endswith(b"\n"):
-            raise refused("an extended header is broken")
+            raise RefusedError("an extended header is broken")
         records[key] = value[:-1]
     return records
 
@@ -234,17 +234,17 @@ def _target(kind: EntryKind, link: bytes) -> str:
         return ""
     text = os.fsdecode(link)
     if not text or "\0" in text:
-        raise refused("a link points nowhere")
-    return _inside(text) if kind is EntryKind.HARDLINK else text
+        raise RefusedError("a link points nowhere")
+    return inside(text) if kind is EntryKind.HARDLINK else text
 
 
-def _inside(path: str) -> str:
+def inside(path: str) -> str:
     """Return a path in its plain form; refuse one that lies outside the root by its name."""
     if path.startswith("/") or "\0" in path:
-        raise refused("a path is absolute or has a NUL in it", path)
+        raise RefusedError("a path is absolute or has a NUL in it", path)
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise refused("a path leads out of the archive", path)
+        raise RefusedError("a path leads out of the archive", path)
     return "/".join(parts)
 
 
@@ -252,12 +252,12 @@ def _unmarked(kind: EntryKind, path: str) -> tuple[EntryKind, str]:
     """Return what the entry means: that of a whiteout's name is what the whiteout hides."""
     parent, slash, name = path.rpartition("/")
     if parent.startswith(WHITEOUT_PREFIX) or f"/{WHITEOUT_PREFIX}" in parent:
-        raise refused("a whiteout is used as a directory", path)
+        raise RefusedError("a whiteout is used as a directory", path)
     if not name.startswith(WHITEOUT_PREFIX):
         return kind, path
     if name == OPAQUE_NAME:
         return EntryKind.OPAQUE, parent
     hidden = name.removeprefix(WHITEOUT_PREFIX)
     if hidden in ("", ".", "..") or hidden.startswith(WHITEOUT_PREFIX):
-        raise refused("a whiteout of this name is not known", path)
+        raise RefusedError("a whiteout of this name is not known", path)
     return EntryKind.WHITEOUT, f"{parent}{slash}{hidden}"

@@ -9,10 +9,7 @@ from lamina.build.damage import Damages, blob_check, find_damages, mount_check
 from lamina.build.fleet import Order, RunResult, build_fleet
 from lamina.build.proof import tests_digest
 from lamina.build.units import Units
-from lamina.lock import (
-    lock_text,
-    used_repositories,
-)
+from lamina.lock import lock_text
 from lamina.mirrors import find_mirrors
 from lamina.model.built import Built, Inputs
 from lamina.model.catalog import Catalog
@@ -22,10 +19,10 @@ from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock
 from lamina.model.names import Scheme, print_names
 from lamina.model.plan import Plan
-from lamina.model.selection import with_ancestors
+from lamina.model.selection import Selection, with_ancestors
 from lamina.pipeline.fleet import choose, current, load
 from lamina.pipeline.relock import lock, locked
-from lamina.plan import inputs_of, make_plan, refuse_unbuildable
+from lamina.plan import inputs_of, make_plan, refuse_unbuildable, unpinned
 from lamina.settings import Settings
 from lamina.store.store import Store
 
@@ -33,17 +30,17 @@ TAG = "latest"  # of the names in the store's own layout
 
 
 def build(
-    settings: Settings, terms: Sequence[str], *, listener: Listener, test: bool, verify: bool
+    settings: Settings, selection: Selection, *, listener: Listener, test: bool, verify: bool
 ) -> RunResult:
-    """Build, test and tag what the terms select; without a lock file, lock first.
+    """Build, test and tag what is selected; without a lock file, lock first.
 
     With `verify`, everything that the store has of these images is read and checked before, and
     what is damaged is made again. Raises `BuildError` for an image named outright that cannot be
     built.
     """
     catalog = load(settings)
-    chosen = choose(settings, catalog, terms)
-    refuse_unbuildable(catalog, terms)
+    chosen = choose(settings, catalog, selection)
+    refuse_unbuildable(catalog, selection.terms)
     if not settings.lock.exists():
         listener(Note(message=f"there is no {settings.lock.name} yet: it is made first"))
         lock(settings, catalog, update=(), listener=listener)
@@ -82,9 +79,14 @@ def build_images(
     tag = partial(_tag, catalog, Digest.of(lock_text(fleet).encode()), store)
     with units_of_store(settings, catalog, store, listener) as units:
         result = build_fleet(order, store, units, tag=tag, listener=listener)
+    # What the lock could not pin is not here either.
+    lacking = unpinned(fleet)
     blocked = {
         step.image: ImageDone(
-            image=step.image, outcome="blocked", seconds=0.0, message=step.reasons[0]
+            image=step.image,
+            outcome="not fetched" if step.image in lacking else "blocked",
+            seconds=0.0,
+            message=step.reasons[0],
         )
         for step in steps.steps
         if step.action == "blocked"
@@ -142,11 +144,10 @@ def tell(damages: Damages, listener: Listener) -> None:
 
 
 def units_of_store(settings: Settings, catalog: Catalog, store: Store, listener: Listener) -> Units:
-    """Return the units of the store, their packages from the mirrors of the settings."""
-    repositories = [repository.name for repository in used_repositories(catalog)]
+    """Return the units of the store, their files from the mirrors of the settings."""
     return Units(
         store,
-        lambda: find_mirrors(repositories, settings.mirrors),
+        lambda names: find_mirrors(names, settings.mirrors, usual=catalog.sources),
         jobs=settings.jobs,
         listener=listener,
     )

@@ -13,7 +13,7 @@ from lamina.storage.fleet import own_layers, own_units, part_size, size_of
 from lamina.storage.report import Size, total
 
 Content = frozenset[Digest]
-"""A layer's units, by their package files."""
+"""A layer's units, by what becomes of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Known:
     images: Mapping[ImageId, Built]
     configs: Mapping[Digest, int]  # bytes, by digest
     layers: Mapping[Content, Size]  # of units
-    units: Mapping[Digest, Size]  # by package file
+    units: Mapping[Digest, Size]  # by what they are made of
 
     @classmethod
     def of(cls, images: Mapping[ImageId, Built], configs: Mapping[Digest, int]) -> Known:
@@ -31,7 +31,7 @@ class Known:
         layers: dict[Content, Size] = {}
         units: dict[Digest, Size] = {}
         for image in images.values():
-            digests = {unit.key: unit.digest for unit in image.units}
+            digests = {unit.key: unit.identity for unit in image.units}
             for layer in own_layers(image):
                 layers[frozenset(digests[unit] for unit in layer.units)] = size_of(layer)
                 for part in layer.parts:
@@ -50,12 +50,13 @@ class Known:
 
     def layer_size(self, units: Iterable[UnitRef]) -> Size | None:
         """Return what the layer of these units weighs; `None` if there is none yet."""
-        return self.layers.get(frozenset(unit.digest for unit in units))
+        return self.layers.get(frozenset(unit.identity for unit in units))
 
     def estimate(self, units: Iterable[UnitRef]) -> Size:
         """Return what units weigh together, package files in place of those that are not built."""
-        return total(self.units.get(unit.digest) or _as_package(unit) for unit in units)
+        return total(self.units.get(unit.identity) or _as_package(unit) for unit in units)
 
 
 def _as_package(unit: UnitRef) -> Size:
-    return Size(uncompressed=unit.size, compressed=unit.size)
+    size = unit.size or 0
+    return Size(uncompressed=size, compressed=size)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from lamina.model.digest import Digest
 from lamina.model.image import ImageId
 from lamina.model.lock import Lock, LockedImage, UnitRef
 from lamina.storage.fleet import own_deltas, size_of
@@ -113,13 +114,13 @@ def _move(old: UnitRef | None, new: UnitRef) -> Iterator[str]:
         yield f"{new.name} {new.version} added"
     elif old.version != new.version:
         yield f"{new.name} {old.version} -> {new.version}"
-    elif old.digest != new.digest:
+    elif old.identity != new.identity:
         yield f"{new.name} {new.version}, another file"
 
 
 def _content(lock: Lock, image: LockedImage) -> tuple[object, ...]:
     """Return what an image's delta depends on."""
-    files = tuple(unit.digest for unit in lock.units_of(image))
+    files = tuple(unit.identity for unit in lock.units_of(image))
     return image.parent, image.bootstrap, image.calls, files
 
 
@@ -194,7 +195,7 @@ def _as_locked(lock: Lock, known: Known) -> frozenset[ImageId]:
     for image in lock.images:
         built = known.images.get(image.id)
         on_it = image.parent is None or image.parent in found
-        if on_it and built and built.units == lock.units_of(image):
+        if on_it and built and _identities(built.units) == _identities(lock.units_of(image)):
             found.add(image.id)
     return frozenset(found)
 
@@ -207,5 +208,10 @@ def _own(lock: Lock, image: LockedImage) -> Mapping[str, UnitRef]:
     return {lock.name_of(unit): unit for unit in lock.units_of(image)}
 
 
+def _identities(units: Iterable[UnitRef]) -> tuple[Digest, ...]:
+    """Return what tells units apart, wherever they come from."""
+    return tuple(unit.identity for unit in units)
+
+
 def _files(units: Iterable[UnitRef]) -> Content:
-    return frozenset(unit.digest for unit in units)
+    return frozenset(unit.identity for unit in units)

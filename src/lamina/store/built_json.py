@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
+from lamina.model.artifact import Placement, Recipe
 from lamina.model.built import Built, Inputs
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId
@@ -80,7 +82,15 @@ def _unit(unit: UnitRef) -> dict[str, Any]:
         "path": unit.path,
         "size": unit.size,
         "digest": str(unit.digest),
+        **_artifact(unit),
     }
+
+
+def _artifact(unit: UnitRef) -> dict[str, Any]:
+    """Return what only an artifact has, in JSON's own types."""
+    if unit.recipe is None:
+        return {}
+    return {"pinned": unit.pinned, "recipe": asdict(unit.recipe)}
 
 
 def _built(raw: Any) -> Built:
@@ -103,13 +113,32 @@ def _built(raw: Any) -> Built:
         manifest=_parse(raw["manifest"]),
         manifest_size=raw["manifest_size"],
         config=_parse(raw["config"]),
-        units=tuple(UnitRef(**{**unit, "digest": _parse(unit["digest"])}) for unit in raw["units"]),
+        units=tuple(map(_ref, raw["units"])),
         trees={unit: _parse(tree) for unit, tree in raw["trees"]},
         layers=tuple(layer_of(layer) for layer in raw["layers"]),
         own_layers=raw["own_layers"],
         epoch=raw["epoch"],
         seconds=raw["seconds"],
         tested=_digest(raw["tested"]),
+    )
+
+
+def _ref(raw: Any) -> UnitRef:
+    """Return a unit of a record."""
+    recipe = raw.get("recipe")
+    return UnitRef(
+        **{
+            **raw,
+            "digest": _parse(raw["digest"]),
+            "recipe": recipe and Recipe(install=_placements(recipe), date=recipe["date"]),
+        }
+    )
+
+
+def _placements(recipe: Any) -> tuple[Placement, ...]:
+    """Return what of an artifact goes where."""
+    return tuple(
+        Placement(**{**line, "without": tuple(line["without"])}) for line in recipe["install"]
     )
 
 

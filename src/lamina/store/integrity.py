@@ -17,11 +17,11 @@ from lamina.oci.layout import Layout
 _HEALS = "the image is built again"
 
 
-def check_download(path: Path, digest: Digest, size: int) -> bool:
-    """Tell whether the file at `path` has this size in bytes and this content."""
+def check_download(path: Path, digest: Digest, size: int | None) -> bool:
+    """Tell whether the file at `path` has this content, and this size in bytes if it is known."""
     try:
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size != size:
+            if size is not None and os.fstat(file.fileno()).st_size != size:
                 return False
             return hashlib.file_digest(file, "sha256").hexdigest() == digest.hex
     except OSError:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
 from lamina.backends.deb.tarball import Readable, padded, read_entries
+from lamina.backends.streams import BUFFER, Decompressor, Expansion
 from lamina.errors import BuildError
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ CONTROL_LIMIT = 64 << 20
 _MAGIC = b"!<arch>\n"
 _HEADER = 60  # bytes before each member
 _FEW = 64  # members; dpkg-deb writes three
-_BUFFER = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,38 +157,6 @@ class _Member(io.RawIOBase):
         return len(chunk)
 
 
-class _Xz(io.RawIOBase):
-    """What an xz stream holds; in larger pieces than LZMAFile's, which counts on small files."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self._file = file
-        self._expand = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer)
-        while True:
-            if self._expand.eof:
-                following = self._expand.unused_data or self._file.read(_BUFFER)
-                if not following:
-                    return 0
-                # One more stream: xz(1) puts them one after the other.
-                self._expand = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-            elif self._expand.needs_input:
-                following = self._file.read(_BUFFER)
-                if not following:
-                    raise EOFError("the compressed data ends too early")
-            else:
-                following = b""
-            content = self._expand.decompress(following, max_length=len(view))
-            if content:
-                view[: len(content)] = content
-                return len(content)
-
-
 def _read_members(file: BinaryIO) -> Iterator[_Member]:
     """Yield the members; the sizes are checked against the file's own, and so never lead back."""
     end = os.fstat(file.fileno()).st_size
@@ -217,10 +185,14 @@ def _expanded(member: str, content: BinaryIO) -> Readable:
         case "":
             return content
         case ".xz":
-            return io.BufferedReader(_Xz(content), _BUFFER)
+            return io.BufferedReader(Expansion(content, _new_xz), BUFFER)
         case ".gz":
             return gzip.GzipFile(fileobj=content, mode="rb")
         case suffix:
             raise ValueError(
                 f"{member} is compressed as {suffix.lstrip('.')}, and lamina reads xz and gz"
             )
+
+
+def _new_xz() -> Decompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ)

@@ -21,6 +21,7 @@ from lamina.backends.deb.library import Library, find_library
 from lamina.backends.deb.python_calls import are_for, modules_of
 from lamina.backends.deb.python_versions import default_minor
 from lamina.engine import sandbox
+from lamina.engine.merged import make_links
 from lamina.engine.sandbox import Bind, Call, Sandbox
 from lamina.engine.stack import ancestors
 from lamina.engine.unit import TREE, Directory, Interpreter, UnitFacts
@@ -140,6 +141,7 @@ def _compile(turn: Mapping[Path, _Work], interpreter: Sequence[Path], folder: Pa
     )
     box.folder.mkdir()
     sandbox.prepare(box)
+    make_links(box.upper, interpreter)
     # The library last: its calls keep what they import.
     libraries = [work.library.argv for work in turn.values() if work.library]
     commands = (*((_COMMAND,) if called else ()), *libraries)

@@ -1,0 +1,1 @@
+"""Artifacts: release archives and programs of publishers, fetched, checked and made into units."""

@@ -1,0 +1,23 @@
+"""What the distributions have of the catalogue's images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What one distribution has of one image."""
+
+    packages: tuple[str, ...] = ()
+    unbuildable: str = ""  # why it cannot have the image; empty where it can
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """What one distribution has of every image, by name."""
+
+    distro: str  # `debian-13`, or the word by which entries know one: `rhel`
+    built: bool  # whether lamina is known to build for it
+    images: Mapping[str, Offer]
