@@ -51,12 +51,13 @@ def some(number: int, interpreter: Interpreter | None) -> list[Unpacking]:
     return [Unpacking(ref=a_unit(f"unit{n}"), interpreter=interpreter) for n in range(number)]
 
 
+LAST = Unpacking(ref=a_unit("last"), interpreter=ONE)
 BATCHES: Mapping[str, tuple[Sequence[Unpacking], Sequence[int]]] = {
     "nothing": ([], []),
     "without an interpreter one by one": (some(3, None), [1, 1, 1]),
     "with one together": (some(12, ONE), [12]),
     "of one interpreter each": (
-        [*some(1, None), *some(2, ONE), *some(3, OTHER), *some(1, ONE)],
+        [*some(1, None), *some(2, ONE), *some(3, OTHER), LAST],
         [1, 2, 3, 1],
     ),
 }
@@ -72,14 +73,15 @@ def test_units_are_made_in_batches_in_their_order(case: str) -> None:
 
 
 def test_what_an_interpreter_runs_from_is_made_before_all_that_it_compiles() -> None:
-    own, beside, yaml = map(a_unit, ("python3.13", "libc6", "python3-yaml"))
-    python = an_interpreter("python", own, beside)
-    compiled = [Unpacking(ref=ref, interpreter=python) for ref in (yaml, own)]
-    plain = Unpacking(ref=beside)
-    assert list(batches([*compiled, plain])) == [
-        (plain,),
-        (Unpacking(ref=own),),
-        tuple(compiled),
+    libc6, python, pip, openssl = map(a_unit, ("libc6", "python3.13", "python3-pip", "openssl"))
+    interpreter = an_interpreter("python", python, openssl, a_unit("not-asked-for"))
+    plain = {ref: Unpacking(ref=ref) for ref in (libc6, python, openssl)}
+    own, yaml = (Unpacking(ref=ref, interpreter=interpreter) for ref in (python, pip))
+    assert list(batches([plain[libc6], own, plain[openssl], yaml])) == [
+        (plain[libc6],),
+        (plain[python],),
+        (plain[openssl],),
+        (own, yaml),
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import DISTRO, Workshop
 from tests.differential.against_apt import Fleet, unexplained
-from tests.differential.mounted import differences
+from tests.differential.mounted import UNORDERED, differences
 
 from lamina.catalog import default_folder, load_catalog
 from lamina.lock import buildable
@@ -63,3 +63,16 @@ def test_a_file_that_differs_is_found(tmp_path: Path) -> None:
     paths = ["same", "content", "mode", "only-one", "only-other"]
     found = differences([sides[0]], [sides[1]], paths, [])
     assert sorted(found) == ["content", "mode", "only-one", "only-other"]
+
+
+def test_where_the_order_does_not_count_another_content_does(tmp_path: Path) -> None:
+    (path,) = UNORDERED
+    found = []
+    for number, other in enumerate(("ba", "bb", "abc")):
+        sides = [tmp_path / f"{number}-{side}" for side in ("one", "other")]
+        for side, content in zip(sides, ("ab", other), strict=True):
+            for place in (side / path, side / "elsewhere"):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_text(content)
+        found.append(sorted(differences([sides[0]], [sides[1]], [path, "elsewhere"], [])))
+    assert found == [["elsewhere"], ["elsewhere", path], ["elsewhere", path]]
