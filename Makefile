@@ -6,6 +6,7 @@ SHELL := bash
 .NOTPARALLEL:
 
 BIN := .venv/bin
+DISTRO := debian-13
 BENCHMARKS := layering command unit profile install fleet
 
 .PHONY: help
@@ -35,8 +36,12 @@ bench: setup ## run every benchmark
 	done
 
 .PHONY: differential
-differential: setup ## compare every image of the catalogue with plain apt
-	LAMINA_DIFFERENTIAL=all $(BIN)/pytest tests/differential
+differential: setup ## compare every image of the catalogue with plain apt; DISTRO=debian-12 for that
+	LAMINA_DIFFERENTIAL=all LAMINA_TEST_DISTRO=$(DISTRO) $(BIN)/pytest tests/differential
+
+.PHONY: distributions
+distributions: setup ## build and test the whole fleet for the further distributions
+	LAMINA_DISTRIBUTIONS=all $(BIN)/pytest tests/whole/test_distributions.py
 
 .PHONY: secrets
 secrets: setup ## build every image of the catalogue, and look for secrets in all of them

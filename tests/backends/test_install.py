@@ -136,17 +136,21 @@ def test_services_are_denied_around_all_packages() -> None:
     assert calls[-1].argv[-1] == f"rm -f {POLICY}"
 
 
-def test_essential_packages_come_before_the_accounts() -> None:
+def test_essential_packages_come_first_and_then_what_makes_accounts() -> None:
+    given = packages(*map(unit, ("a", "b", "passwd")))
+    tool = replace(given.facts["passwd"], files=("usr/sbin/useradd",))
     calls = install_calls(
-        locked(("unpack", ["b"]), bootstrap=["a"]),
-        packages(unit("a"), unit("b")),
+        locked(("unpack", ["b"]), bootstrap=["a", "passwd"]),
+        replace(given, facts={**given.facts, "passwd": tool}),
         [ACCOUNT],
         VARIABLES,
     )
+    assert dpkg(calls)[1] == ("--no-triggers", "--configure", "a:amd64")
     assert [call.title for call in calls] == [
         "make dpkg's database",
         "deny services",
-        "unpack a",
+        "unpack a passwd",
+        "configure the essential packages",
         "configure what is left",
         "user x",
         "unpack b",

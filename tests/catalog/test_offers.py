@@ -45,7 +45,7 @@ def by_distro(offers: tuple[Offers, ...], name: str) -> dict[str, Offer]:
 def test_a_distribution_without_a_file_is_known_by_its_word(catalog: Path) -> None:
     offers = load_offers([catalog])
 
-    assert [(one.distro, one.known) for one in offers] == [
+    assert [(one.distro, one.built) for one in offers] == [
         ("debian-13", True),
         ("fedora", False),
         ("rhel", False),
@@ -86,7 +86,7 @@ def test_an_obstacle_is_handed_on_from_parent_to_child(catalog: Path) -> None:
         "base": "",
         "web": "never",
         "ui": "its parent 'web' cannot be built: never",
-        "app": "its parent 'ui' cannot be built: its parent 'web' cannot be built: never",
+        "app": "its ancestor 'web' cannot be built: never",
     }
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from lamina.engine.stack import (
     Stack,
     ancestors,
     corrections,
+    intrusions,
     over,
     read_diversions,
     unshareable,
 )
 from lamina.engine.unit import Directory, UnitFacts
 from lamina.model.digest import Digest
+from lamina.model.lock import UnitKind
 from lamina.oci.entry import Entry, EntryKind
 
 DELTA = Path("/delta")
@@ -34,6 +37,7 @@ def unit(
     links: Sequence[str] = (),
     directories: Sequence[Directory | str] = (),
     conffiles: Sequence[str] = (),
+    listed: Sequence[str] = (),
     interests: Sequence[str] = (),
     real: str = "",
     epoch: int = 0,
@@ -52,6 +56,7 @@ def unit(
             d if isinstance(d, Directory) else Directory(d, 0o755, 0, 0) for d in directories
         ),
         links=tuple(links),
+        listed=tuple(listed),
         interests=tuple(interests),
         real=real,
     )
@@ -168,8 +173,8 @@ def test_links_are_known_from_units_and_deltas() -> None:
 
 
 PARENT = stack(
-    [unit("parent", files=["bin/old"], directories=["dir"], conffiles=["/etc/old"])],
-    [entry("link", EntryKind.SYMLINK)],
+    [unit("parent", files=["usr/bin/old"], directories=["dir"], conffiles=["/etc/old"])],
+    [entry("link", EntryKind.SYMLINK), entry("lib", EntryKind.SYMLINK)],
 )
 UNSHAREABLE: dict[str, tuple[Sequence[UnitFacts], dict[str, str]]] = {
     "nothing in common": ([unit("a", files=["x"]), unit("b", files=["y"])], {}),
@@ -188,8 +193,8 @@ UNSHAREABLE: dict[str, tuple[Sequence[UnitFacts], dict[str, str]]] = {
         dict.fromkeys("ab", "etc/x is in another of the image's packages"),
     ),
     "a file of the parent": (
-        [unit("a", files=["bin/old"])],
-        {"a": "bin/old is in a package of the image's parent"},
+        [unit("a", files=["usr/bin/old"])],
+        {"a": "usr/bin/old is in a package of the image's parent"},
     ),
     "a configuration file of the parent": (
         [unit("a", files=["etc/old"])],
@@ -208,10 +213,26 @@ UNSHAREABLE: dict[str, tuple[Sequence[UnitFacts], dict[str, str]]] = {
         {"a": "dir is a directory elsewhere"},
     ),
     "a diverted file": (
-        [unit("a", files=["bin/sh"]), unit("owner", files=["bin/other"])],
-        {"a": "bin/sh is diverted by owner"},
+        [unit("a", files=["usr/bin/sh"]), unit("owner", files=["usr/bin/other"])],
+        {"a": "usr/bin/sh is diverted by owner"},
     ),
-    "a file that its own package diverts": ([unit("owner", files=["bin/sh"])], {}),
+    "a file that its own package diverts": ([unit("owner", files=["usr/bin/sh"])], {}),
+    "a configuration file through a link into /usr": (
+        [unit("a", files=["usr/lib/x"]), unit("b", conffiles=["/lib/x"], listed=["lib/x"])],
+        dict.fromkeys("ab", "usr/lib/x is in another of the image's packages"),
+    ),
+    "a path through a link into /usr": (
+        [unit("a", files=["usr/lib/x"], listed=["lib", "lib/x"])],
+        {},
+    ),
+    "a path through a link that a package of its own brings": (
+        [unit("a", files=["usr/sbin/x"], listed=["sbin/x"]), unit("b", links=["sbin"])],
+        {},
+    ),
+    "a path through a link that is not there": (
+        [unit("a", files=["usr/lib/x", "usr/lib32/x"], listed=["lib/x", "lib32/x"])],
+        {"a": "lib32 is no link into /usr here"},
+    ),
 }
 
 
@@ -220,6 +241,11 @@ def test_dpkg_unpacks_itself_what_a_tree_cannot_stand_for(case: str) -> None:
     units, reasons = UNSHAREABLE[case]
     found = unshareable(PARENT, {each.name: each for each in units}, [Diversion("bin/sh", "owner")])
     assert found == reasons
+
+
+def test_an_image_made_from_nothing_has_the_links_into_usr() -> None:
+    units = {"a": unit("a", files=["usr/lib/x"], listed=["lib/x"])}
+    assert unshareable(EMPTY, units, []) == {}
 
 
 # Below, what is unpacked in order, the places of the trees among that, what must be made anew.
@@ -260,3 +286,86 @@ def test_diversions_are_read_from_dpkgs_file() -> None:
     text = "/bin/sh\n/bin/sh.distrib\ndash\n/usr/a\x85b\n/usr/c\n:\n/cut/off\n"
     assert read_diversions(text) == (Diversion("bin/sh", "dash"), Diversion("usr/a\x85b", ":"))
     assert read_diversions("") == ()
+
+
+def artifact(name: str = "tool", **parts: Sequence[str]) -> UnitFacts:
+    return replace(unit(f"artifact:{name}", **parts), kind=UnitKind.ARTIFACT)  # type: ignore[arg-type]
+
+
+TOOL = artifact(files=["usr/bin/tool"], directories=["usr", "usr/bin"])
+INTRUSIONS: dict[str, tuple[Stack, Sequence[UnitFacts], dict[str, str]]] = {
+    "nothing in the way": (EMPTY, [TOOL, unit("cron", files=["usr/bin/cron"])], {}),
+    "a package of the same image": (
+        EMPTY,
+        [TOOL, unit("cron", files=["usr/bin/tool"])],
+        {"artifact:tool": "usr/bin/tool is in another of the image's packages"},
+    ),
+    "a configuration file of a package": (
+        EMPTY,
+        [artifact(files=["etc/tool"]), unit("cron", conffiles=["/etc/tool"])],
+        {"artifact:tool": "etc/tool is in another of the image's packages"},
+    ),
+    "another artifact of the same image": (
+        EMPTY,
+        [TOOL, artifact("other", files=["usr/bin/tool"])],
+        {
+            "artifact:tool": "usr/bin/tool is in another of the image's packages",
+            "artifact:other": "usr/bin/tool is in another of the image's packages",
+        },
+    ),
+    "a package of the parent": (
+        Stack(directories={}, files=frozenset(["usr/bin/tool"])),
+        [TOOL],
+        {"artifact:tool": "usr/bin/tool is in a package of the image's parent"},
+    ),
+    "a link of the parent": (
+        Stack(directories={}, links=frozenset(["usr/bin"])),
+        [TOOL],
+        {"artifact:tool": "usr/bin is a link elsewhere"},
+    ),
+    "a directory of the parent": (
+        Stack(directories={"usr/bin/tool": PLAIN}),
+        [TOOL],
+        {"artifact:tool": "usr/bin/tool is a directory elsewhere"},
+    ),
+    "an artifact of the parent, which a package covers": (
+        Stack(directories={}, artifacts={"usr/bin/tool": "artifact:tool"}),
+        [unit("cron", files=["usr/bin/tool"])],
+        {"cron": "usr/bin/tool is in the artifact tool of the image's parent"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", INTRUSIONS)
+def test_what_lies_in_the_way_of_an_artifact_is_told(case: str) -> None:
+    stack, units, expected = INTRUSIONS[case]
+    by_key = {each.name: each for each in units}
+    unshared = unshareable(stack, by_key, ())
+    assert intrusions(stack, by_key, unshared, lambda _: None) == expected
+
+
+def test_an_artifact_covers_nothing_that_the_parent_made_itself(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").touch()
+    (tmp_path / "opt").touch()
+
+    def find(path: str) -> Path | None:
+        place = tmp_path / path
+        return place if place.exists() else None
+
+    accounts = artifact("a", files=["etc/passwd"], directories=["etc"])
+    below = artifact("b", files=["opt/b"], directories=["opt"])
+    fine = artifact("c", files=["etc/c"], directories=["etc"])
+    units = {each.name: each for each in (accounts, below, fine)}
+    assert intrusions(EMPTY, units, {}, find) == {
+        "artifact:a": "etc/passwd is in the image's parent",
+        "artifact:b": "opt is in the image's parent",
+    }
+
+
+def test_an_image_remembers_the_files_of_artifacts_below_it() -> None:
+    units = [TOOL, unit("cron", files=["usr/bin/cron"])]
+    trees = {Path("/1"): TOOL}
+    first = over(EMPTY, delta=DELTA, changes=(), units=units, trees=trees)
+    second = over(first, delta=DELTA, changes=(), units=[], trees={})
+    assert first.artifacts == second.artifacts == {"usr/bin/tool": "artifact:tool"}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -404,3 +405,173 @@ def test_a_mirror_that_fails_for_some_files_is_asked_for_all(
         )
     failures = fetch_all(downloads, jobs=1, patience=replace(QUICK, attempts=1))
     assert [failure.download for failure in failures] == downloads[::2]
+
+
+def a_sight(mirror: Mirror, folder: Path) -> Download:
+    """Return a download of which nothing is known."""
+    return Download(url=f"{mirror.url}/tool", digest=None, size=None, path=folder / "tool")
+
+
+def sight(mirror: Mirror, folder: Path, answer: Answer) -> Failure | None:
+    mirror.answers["/tool"] = answer
+    return next(iter(fetch_all([a_sight(mirror, folder)], patience=QUICK)), None)
+
+
+def chunked(handler: BaseHTTPRequestHandler, content: bytes, *, ended: bool = True) -> None:
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"%x\r\n%b\r\n" % (len(content), content) + b"0\r\n\r\n" * ended)
+    handler.close_connection = not ended
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(lambda h, _: whole(h, CONTENT), id="at once"),
+        pytest.param(lambda h, _: chunked(h, CONTENT), id="in chunks"),
+        pytest.param(
+            lambda h, turn: truncated(h, CONTENT, 5000) if turn < 2 else ranged(h, CONTENT),
+            id="after a body that was cut off",
+        ),
+        pytest.param(
+            lambda h, turn: (
+                chunked(h, CONTENT[:99], ended=False) if turn < 2 else ranged(h, CONTENT)
+            ),
+            id="after chunks that were cut off",
+        ),
+    ],
+)
+def test_a_file_of_which_nothing_is_known_comes_in_whole(
+    mirror: Mirror, tmp_path: Path, answer: Answer
+) -> None:
+    assert sight(mirror, tmp_path, answer) is None
+    assert (tmp_path / "tool").read_bytes() == CONTENT
+    assert names(tmp_path) == ["tool"]
+
+
+def compressed(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "3")
+    handler.send_header("Content-Encoding", "gzip")
+    handler.end_headers()
+    handler.wfile.write(b"abc")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        pytest.param(
+            lambda h, _: unannounced(h, CONTENT, 5000),
+            "the mirror does not say how long the file is",
+            id="a body of unknown length",
+        ),
+        pytest.param(
+            lambda h, _: compressed(h), "the mirror compresses what it sends", id="compressed"
+        ),
+        pytest.param(lambda h, _: status(h, 404), "answered 404", id="404"),
+    ],
+)
+def test_a_file_that_may_be_broken_is_not_taken_on_first_sight(
+    mirror: Mirror, tmp_path: Path, answer: Answer, message: str
+) -> None:
+    failure = sight(mirror, tmp_path, answer)
+    assert failure is not None
+    assert message in failure.message
+    assert names(tmp_path) == []
+
+
+def test_a_size_that_is_known_must_be_right_on_first_sight(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.answers["/tool"] = lambda h, _: whole(h, b"other")
+    download = replace(a_sight(mirror, tmp_path), size=len(CONTENT))
+    (failure,) = fetch_all([download], patience=QUICK)
+    assert failure.cause is Cause.CONTENT
+    assert failure.message.startswith(f"expected {len(CONTENT)} bytes, found sha256:")
+
+
+def test_a_digest_is_enough_to_know_a_file(mirror: Mirror, tmp_path: Path) -> None:
+    download = replace(a_sight(mirror, tmp_path), digest=Digest.of(CONTENT))
+    mirror.answers["/tool"] = lambda h, turn: (
+        truncated(h, CONTENT, 5000) if turn < 2 else ranged(h, CONTENT)
+    )
+    assert fetch_all([download], patience=QUICK) == ()
+    assert mirror.ranges() == ["", "bytes=5000-"]
+    assert fetch_all([download], patience=QUICK) == ()
+    assert len(mirror.requests) == 2
+    wrong = replace(download, digest=Digest.of(b"other"), path=tmp_path / "wrong")
+    (failure,) = fetch_all([wrong], patience=QUICK)
+    assert failure.cause is Cause.CONTENT
+    assert failure.message == (
+        f"expected {Digest.of(b'other')}, found {Digest.of(CONTENT)} ({len(CONTENT)} bytes)"
+    )
+    assert names(tmp_path) == ["tool"]
+
+
+def test_a_complete_part_of_unknown_size_is_completed(mirror: Mirror, tmp_path: Path) -> None:
+    (tmp_path / "tool.part").write_bytes(CONTENT)
+    mirror.answers["/tool"] = lambda h, turn: status(h, 416) if turn < 2 else whole(h, CONTENT)
+    download = replace(a_sight(mirror, tmp_path), digest=Digest.of(CONTENT))
+    assert fetch_all([download], patience=QUICK) == ()
+    assert names(tmp_path) == ["tool"]
+
+
+def test_an_error_has_the_remedies_of_its_download(tmp_path: Path) -> None:
+    download = Download(
+        url="http://mirror.example/x/tool.tgz",
+        digest=None,
+        size=None,
+        path=tmp_path / "0",
+        remedies={Cause.MISSING: "look for {file} elsewhere"},
+    )
+    failure = Failure(download=download, cause=Cause.MISSING, message="gone")
+    assert "look for tool.tgz elsewhere" in str(fetch_error([failure]))
+
+
+@pytest.fixture
+def led_astray(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server with https that leads to the mirror without."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", f"{mirror.url}{self.path}")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"https://localhost:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_what_is_pinned_on_first_sight_does_not_come_without_https(
+    mirror: Mirror, led_astray: str, tmp_path: Path
+) -> None:
+    mirror.answers["/tool"] = lambda h, _: whole(h, CONTENT)
+    download = replace(a_sight(mirror, tmp_path / "to"), url=f"{led_astray}/tool")
+    (failure,) = fetch_all([download], patience=QUICK)
+    assert failure.message == "it leads to 127.0.0.1 without https"
+    # A digest says as much about the content as https does.
+    known = replace(download, digest=Digest.of(CONTENT), path=tmp_path / "to" / "known")
+    assert fetch_all([known], patience=QUICK) == ()

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.artifacts.releases import line
 from tests.lock.fleets import a_catalog, a_unit, an_image, locked
 
 from lamina.errors import LockError
 from lamina.layering import group_id
 from lamina.lock import lock_text, read_lock, write_lock
+from lamina.model.artifact import Recipe
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId, Type
-from lamina.model.lock import MOST_LAYERS, DpkgCall, Index, Lock, LockedImage
+from lamina.model.lock import MOST_LAYERS, DpkgCall, Index, Lock, LockedImage, UnitKind
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "lock").iterdir())
 
@@ -52,6 +55,20 @@ def test_a_file_that_is_no_text_is_a_fault(tmp_path: Path) -> None:
         read_lock(tmp_path / "lamina.lock")
 
 
+ARTIFACTS = [
+    replace(
+        a_unit("artifact:plain"),
+        pinned="first sight",
+        recipe=Recipe(install=(line("", "/usr/bin/plain", 0o4755),), date=1_700_000_000),
+    ),
+    replace(
+        a_unit("artifact:archive"),
+        size=None,
+        pinned="catalogue",
+        recipe=Recipe(install=(line("x-*/", "/opt/x/", None, "a", "b/*", uid=42423),)),
+    ),
+]
+
 digests = st.binary(max_size=4).map(Digest.of)
 names = st.from_regex(r"[a-z0-9][a-z0-9+.-]{0,8}", fullmatch=True)
 
@@ -82,14 +99,18 @@ def locks(draw: st.DrawFn) -> Lock:
     images = []
     for position, id_ in enumerate(ids):
         parent = draw(st.sampled_from([None, *ids[:position]]))
-        keys = draw(st.permutations(sorted(units)))
+        packages = [key for key, unit in units.items() if unit.kind is UnitKind.PACKAGE]
+        keys = draw(st.permutations(sorted(packages)))
         cut = draw(st.integers(0, len(keys)))
         calls = (
             DpkgCall(action="unpack", units=tuple(keys[cut:])),
             DpkgCall(action="configure", units=tuple(keys[cut:])),
         )
         own = keys[cut:] if parent else keys
-        groups = draw(groups_of(sorted(units[key].name for key in own)))
+        mine = sorted(draw(st.sets(st.sampled_from(ARTIFACTS))))
+        units |= {unit.key: unit for unit in mine}
+        owned = sorted(unit.name for unit in (*(units[key] for key in own), *mine))
+        groups = draw(groups_of(owned))
         layers |= groups
         images.append(
             LockedImage(
@@ -99,6 +120,8 @@ def locks(draw: st.DrawFn) -> Lock:
                 packages=tuple(sorted(draw(st.sets(names, max_size=3)))),
                 bootstrap=() if parent else tuple(keys[:cut]),
                 calls=calls,
+                artifacts=tuple(unit.key for unit in mine),
+                unpinned=tuple(draw(st.sets(st.just("artifact:lost_1_all")))),
                 layers=tuple(id_ for id_ in layers if id_ in groups),
             )
         )

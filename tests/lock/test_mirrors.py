@@ -87,6 +87,25 @@ def test_every_repository_without_a_mirror_is_told_at_once(tmp_path: Path) -> No
     assert len(caught.value.faults) == 3
 
 
+def test_the_catalogues_address_counts_where_the_settings_say_nothing(apt: Path) -> None:
+    usual = {"github": "https://github.example", "debian": "https://usual.example/debian"}
+    names = ["github", "debian", "ceph"]
+    assert find_mirrors(names, {}, usual=usual, apt=apt).urls == {
+        "ceph": "https://list.example/ceph",
+        "debian": "https://usual.example/debian",
+        "github": "https://github.example",
+    }
+    settings = {"github": "https://intern.example/github/"}
+    mirrors = find_mirrors(["github"], settings, usual=usual, apt=apt)
+    assert mirrors.urls == {"github": "https://intern.example/github"}
+
+
+def test_a_folder_is_an_address(tmp_path: Path) -> None:
+    folder = tmp_path / "my files"
+    mirrors = find_mirrors(["github"], {"github": f"{folder}/"}, apt=tmp_path)
+    assert mirrors.url("github", "a/b") == f"{folder.as_uri()}/a/b"
+
+
 @pytest.mark.parametrize(
     ("path", "url"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lamina.catalog.accounts import read_accounts
@@ -13,9 +14,11 @@ from lamina.catalog.folder import make_folders
 from lamina.catalog.images import make_images
 from lamina.catalog.offers import make_offers
 from lamina.catalog.relations import Surroundings, relation_faults
+from lamina.catalog.rules import read_rules
 from lamina.catalog.sources import read_sources
 from lamina.catalog.specs import make_specs
 from lamina.errors import CatalogError
+from lamina.model.architecture import architecture_of
 from lamina.model.catalog import Catalog, Distro
 from lamina.model.offer import Offers
 
@@ -31,15 +34,23 @@ def load_catalog(
     """
     layers = make_folders(folders)
     distros = read_distros(layers)
+    rules = read_rules(layers, distros)
     accounts = read_accounts(layers)
     sources = read_sources(layers)
     entries = read_entries(layers)
-    faults = [*distros.faults, *accounts.faults, *sources.faults, *entries.faults]
+    faults = [
+        *distros.faults,
+        *rules.faults,
+        *accounts.faults,
+        *sources.faults,
+        *entries.faults,
+    ]
     if distro not in distros.by_name:
         # Perhaps it is there, in a file with a fault.
         CatalogError.raise_all(faults)
     chosen = choose_distro(distros, layers, distro, architecture)
-    specs, found = make_specs(entries, chosen, chosen.architecture)
+    chosen = replace(chosen, rules=rules.of(chosen.fallback))
+    specs, found = make_specs(entries, chosen, architecture_of(chosen.architecture))
     faults.extend(found)
     surroundings = Surroundings(distro=chosen, distros=distros, accounts=accounts, sources=sources)
     faults.extend(relation_faults(specs, surroundings))
@@ -69,5 +80,15 @@ def load_distro(folders: Sequence[Path], distro: str, *, architecture: str | Non
     """
     layers = make_folders(folders)
     distros = read_distros(layers)
-    CatalogError.raise_all(distros.faults)
-    return choose_distro(distros, layers, distro, architecture)
+    rules = read_rules(layers, distros)
+    CatalogError.raise_all([*distros.faults, *rules.faults])
+    chosen = choose_distro(distros, layers, distro, architecture)
+    return replace(chosen, rules=rules.of(chosen.fallback))
+
+
+def distro_names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """Return the names of the distributions in `folders`, sorted; files with faults do not count.
+
+    Raises `CatalogError` for a folder that is no catalogue.
+    """
+    return tuple(sorted(read_distros(make_folders(folders)).by_name))

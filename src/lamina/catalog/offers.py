@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lamina.backends import BACKENDS
+from lamina.catalog.artifact_parts import ArtifactForm
 from lamina.catalog.changes import ChangeForm, MapChange
 from lamina.catalog.distros import Distros
 from lamina.catalog.entries import Entries
-from lamina.catalog.forms import ImageForm
+from lamina.catalog.forms import DistroForm, ImageForm
 from lamina.catalog.specs import Specs, make_specs
-from lamina.model.offer import Offer, Offers
+from lamina.model.offer import Offer, Offers, Release
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +32,16 @@ def make_offers(entries: Entries, distros: Distros) -> tuple[Offers, ...]:
     known = {word for form in forms for word in form.fallback}
     words = sorted(set(_words(entries)) - known)
     return (
-        *(_offers(make_specs(entries, form)[0], form.name, known=True) for form in forms),
-        *(_offers(make_specs(entries, _Word(name=word))[0], word, known=False) for word in words),
+        *(
+            _offers(make_specs(entries, form)[0], form.name, built=_is_built(form))
+            for form in forms
+        ),
+        *(_offers(make_specs(entries, _Word(name=word))[0], word, built=False) for word in words),
     )
+
+
+def _is_built(form: DistroForm) -> bool:
+    return form.backend in BACKENDS and not form.untried
 
 
 def _words(entries: Entries) -> Iterator[str]:
@@ -55,19 +64,19 @@ def _words_of(form: ImageForm | ChangeForm) -> Iterator[str]:
             yield from form.distros
 
 
-def _offers(specs: Specs, distro: str, *, known: bool) -> Offers:
+def _offers(specs: Specs, distro: str, *, built: bool) -> Offers:
     images = {
-        name: Offer(packages=spec.packages, unbuildable=_obstacle(specs, name))
+        name: Offer(
+            packages=spec.packages,
+            releases=tuple(map(_release, spec.artifacts)),
+            unbuildable=specs.obstacle(name),
+        )
         for name, spec in specs.by_name.items()
     }
-    return Offers(distro=distro, known=known, images=images)
+    return Offers(distro=distro, built=built, images=images)
 
 
-def _obstacle(specs: Specs, name: str) -> str:
-    """Return why there cannot be an image: by its own entry, or by that of an ancestor."""
-    reason = ""
-    for ancestor in reversed(specs.lineage(name)):
-        parent = ancestor.form.parent
-        inherited = f"its parent '{parent}' cannot be built: {reason}" if reason else ""
-        reason = ancestor.unbuildable or inherited
-    return reason
+def _release(form: ArtifactForm) -> Release:
+    return Release(
+        name=form.name, version=form.version, source=form.source, checked=bool(form.sha256)
+    )

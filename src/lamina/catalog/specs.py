@@ -56,6 +56,16 @@ class Specs:
             spec = self.by_name.get(spec.form.parent or "")
         return tuple(lineage.values())
 
+    def obstacle(self, name: str) -> str:
+        """Return why there cannot be an image: by its own entry, or by that of an ancestor."""
+        for distance, spec in enumerate(self.lineage(name)):
+            if spec.unbuildable and distance == 0:
+                return spec.unbuildable
+            if spec.unbuildable:
+                who = "parent" if distance == 1 else "ancestor"
+                return f"its {who} '{spec.name}' cannot be built: {spec.unbuildable}"
+        return ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owners:

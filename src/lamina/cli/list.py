@@ -90,6 +90,8 @@ def command(
     entries = _entries(images, why_not, pipeline.current(settings).images)
     if as_json:
         print_json(entries)
+    elif unbuildable and not entries:
+        click.echo(f"{catalog.distro.name} can have every one of these images")
     else:
         show_table(_table(entries, only_unbuildable=unbuildable))
     return 0

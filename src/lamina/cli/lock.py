@@ -17,7 +17,7 @@ from lamina.cli.options import (
     settings_options,
 )
 from lamina.cli.output import print_json, progress
-from lamina.errors import Fault, LockError, NetworkError, UsageError
+from lamina.errors import Fault, LockError, UsageError
 from lamina.lock import unpinned_images
 from lamina.model.lock import Lock, UnitKind, spoken_key
 from lamina.model.selection import Selection
@@ -49,9 +49,10 @@ it sees first, and says so; one that cannot be had is noted, and its images are 
         "lamina lock --check": "For continuous integration: does the lock fit the catalogue?",
     },
     exit_codes={
-        0: "the lock fits the catalogue",
-        2: f"{WRONG}, or packages that cannot be had together; with --check: the lock does not fit",
-        4: "a mirror could not be used; without artifacts that could not be had, it is written",
+        0: "the lock fits the catalogue; artifacts that could not be had are noted",
+        2: f"{WRONG}, or packages that cannot be had together; with --check: the lock does not "
+        "fit, or lacks a digest",
+        4: "a mirror of packages could not be used",
     },
 )
 @selection_options
@@ -84,7 +85,7 @@ def command(
         print_json(_values(relocked))
     else:
         click.echo(_told(relocked, settings))
-    return NetworkError.exit_code if unpinned_images(relocked.lock) else 0
+    return 0
 
 
 def _check(settings: Settings, lock: Lock, *, as_json: bool) -> int:

@@ -20,7 +20,7 @@ class Entry:
     types: tuple[Image, ...]  # at least one; an infra image once
     parent: Image | None
     offers: Mapping[str, Offer]  # by distribution, the catalogue's own first
-    known: frozenset[str]  # the distributions that lamina builds for
+    built: frozenset[str]  # the distributions that lamina is known to build for
 
     @property
     def image(self) -> Image:
@@ -43,7 +43,7 @@ class Entry:
         return tuple(
             distro
             for distro, offer in self.offers.items()
-            if distro in self.known and not offer.unbuildable
+            if distro in self.built and not offer.unbuildable
         )
 
     @property
@@ -57,7 +57,7 @@ class Entry:
 def make_entries(catalog: Catalog, offers: Sequence[Offers]) -> tuple[Entry, ...]:
     """Return the entries of a catalogue, by name."""
     images: Mapping[ImageId, Image] = catalog.by_id()
-    known = frozenset(one.distro for one in offers if one.known)
+    built = frozenset(one.distro for one in offers if one.built)
 
     def entries() -> Iterator[Entry]:
         by_name = sorted(catalog.images, key=lambda image: image.id)
@@ -67,7 +67,7 @@ def make_entries(catalog: Catalog, offers: Sequence[Offers]) -> tuple[Entry, ...
                 types=(first, *others),
                 parent=images[first.parent] if first.parent else None,
                 offers={one.distro: one.images[name] for one in offers},
-                known=known,
+                built=built,
             )
 
     return tuple(entries())

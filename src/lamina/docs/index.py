@@ -33,10 +33,10 @@ def _counts(entries: Sequence[Entry]) -> str:
 
 
 def _distros(offers: Sequence[Offers]) -> str:
-    known = ", ".join(prose(one.distro) for one in offers if one.known)
-    others = ", ".join(prose(one.distro) for one in offers if not one.known)
+    built = ", ".join(prose(one.distro) for one in offers if one.built)
+    others = ", ".join(prose(one.distro) for one in offers if not one.built)
     named = f" The entries name packages for {others} as well." if others else ""
-    return f"The catalogue describes {known}.{named}"
+    return f"Images are built for {built}.{named}"
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
@@ -51,5 +51,5 @@ def _row(entry: Entry) -> tuple[str, ...]:
 
 
 def _why_not(entry: Entry) -> str:
-    reasons = {why for who, why in entry.reasons.items() if who in entry.known}
+    reasons = {why for who, why in entry.reasons.items() if who in entry.built}
     return f"none: {prose('; '.join(sorted(reasons)))}"

@@ -22,7 +22,7 @@ class PlacementEntry:
 
     source: Annotated[str, Field(alias="from")] = ""
     to: str
-    mode: Annotated[str, Field(pattern="^[0-7]{4}$")] | None = None
+    mode: str | None = None
     uid: int = 0
     gid: int = 0
     without: list[str] = field(default_factory=list)

@@ -9,6 +9,7 @@ from lamina.lock.artifact_entry import ArtifactEntry, PlacementEntry
 from lamina.lock.entry import FileEntry, ImageEntry, UnitEntry
 from lamina.lock.layer_audit import layer_findings
 from lamina.lock.position import Finding
+from lamina.model.artifact import packing_of
 from lamina.model.digest import Digest
 from lamina.model.lock import artifact_name
 from lamina.model.spelling import did_you_mean
@@ -21,6 +22,7 @@ _WORDS = {
     "repository": re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*"),
 }
 _ARTIFACT_KEY = re.compile(rf"{artifact_name('')}[^_]+_[^_]+_[^_]+")
+_MODE = re.compile(r"[0-7]{4}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?|[a-z0-9.-]+:\d+)/", re.IGNORECASE)
 _RELATIVE = "write it relative to the repository's root: pool/main/..."
@@ -93,6 +95,10 @@ def _in_artifact(keys: Keys, entry: ArtifactEntry) -> Iterator[Finding]:
         message = f"the path '{entry.path}' {fault}"
         remedy = "write it relative to the address of its place"
         yield Finding(keys=(*keys, "path"), message=message, remedy=remedy)
+    try:
+        packing_of(entry.path)
+    except ValueError as error:
+        yield Finding(keys=(*keys, "path"), message=str(error))
     if not entry.install:
         message = f"nothing of {entry.name} is installed"
         yield Finding(keys=(*keys, "install"), message=message)
@@ -104,6 +110,8 @@ def _in_placement(keys: Keys, entry: PlacementEntry) -> Iterator[Finding]:
     for name, value in (("from", entry.source), ("to", entry.to)):
         if not _PLACES[name].fullmatch(value):
             yield Finding(keys=(*keys, name), message=f"'{value}' leads elsewhere")
+    if entry.mode is not None and not _MODE.fullmatch(entry.mode):
+        yield Finding(keys=(*keys, "mode"), message=f"'{entry.mode}' is not a mode like 0755")
     for name, number in (("uid", entry.uid), ("gid", entry.gid)):
         if not 0 <= number < 2**32 - 1:
             yield Finding(keys=(*keys, name), message=f"{number} is nobody's id")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lamina.model.amounts import size_text
@@ -46,16 +46,17 @@ class LayerChange:
 
     layer: str  # its id
     packages: tuple[str, ...]
-    size: int  # bytes of the package files
+    size: int | None  # bytes of the files; None where one is not known
     known: bool  # whether the old lock has a layer of these packages, at other versions
     images: tuple[ImageId, ...]  # of whose own layers it is
 
     def __str__(self) -> str:
         """Print as `layer 0123456789ab changed, 4 packages, 1.2 MB: base`."""
         state = "changed" if self.known else "new"
+        size = "size not known" if self.size is None else size_text(self.size)
         return (
             f"layer {self.layer} {state}, {_count(len(self.packages), 'package')}, "
-            f"{size_text(self.size)}: {_named(self.images)}"
+            f"{size}: {_named(self.images)}"
         )
 
 
@@ -71,8 +72,8 @@ class LockChange:
 
     @property
     def layer_bytes(self) -> int:
-        """How many bytes the layers have that the old lock has not."""
-        return sum(layer.size for layer in self.layers)
+        """How many bytes the layers have that the old lock has not, as far as is known."""
+        return sum(layer.size or 0 for layer in self.layers)
 
     @property
     def touched(self) -> tuple[ImageId, ...]:
@@ -105,7 +106,8 @@ class LockChange:
             parts = {"changed": len(self.layers) - new, "new": new}
             told = " and ".join(f"{count} {word}" for word, count in parts.items() if count)
             plural = "layer" if len(self.layers) == 1 else "layers"
-            yield f"{told} {plural}, {size_text(self.layer_bytes)} of packages"
+            least = "at least " * any(layer.size is None for layer in self.layers)
+            yield f"{told} {plural}, {least}{size_text(self.layer_bytes)} of packages"
 
 
 def compare_locks(old: Lock, new: Lock) -> LockChange:
@@ -145,10 +147,19 @@ def _new_layers(old: Lock, new: Lock) -> Iterator[LayerChange]:
             yield LayerChange(
                 layer=layer,
                 packages=new.layers[layer],
-                size=sum(new.units[key].size or 0 for key, _ in keys),
+                size=_sum(new.units[key].size for key, _ in keys),
                 known=layer in old.layers,
                 images=tuple(sorted(images, key=str)),
             )
+
+
+def _sum(sizes: Iterable[int | None]) -> int | None:
+    found = 0
+    for size in sizes:
+        if size is None:
+            return None
+        found += size
+    return found
 
 
 def _layers(lock: Lock) -> Mapping[_Content, list[ImageId]]:

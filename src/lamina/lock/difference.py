@@ -8,7 +8,7 @@ from lamina.lock.artifacts import choose_artifacts, key_of
 from lamina.lock.request import buildable, request_digest
 from lamina.model.catalog import Catalog, Distro
 from lamina.model.image import Image, ImageId
-from lamina.model.lock import Lock, LockedImage
+from lamina.model.lock import Lock, LockedImage, spoken_key
 
 
 def check_lock(catalog: Catalog, lock: Lock, *, layer_budget: int | None = None) -> tuple[str, ...]:
@@ -58,17 +58,16 @@ def _changes(image: Image, locked: LockedImage, distro: Distro) -> Iterator[str]
 
 
 def _artifact_changes(image: Image, locked: LockedImage, lock: Lock) -> Iterator[str]:
-    chosen = choose_artifacts(image, lock, {})
-    there = {key: lock.units[key] for key in locked.artifacts}
-    wanted = {unit.key: unit for unit in chosen.pinned}
-    for key in sorted(there.keys() - wanted.keys()):
-        yield f"{there[key].spoken} removed"
-    for artifact in image.artifacts:
-        if key_of(artifact) not in {*there, *locked.unpinned}:
-            yield f"artifact {artifact} added"
-    for key in sorted(there.keys() & wanted.keys()):
-        if there[key] != wanted[key]:
-            yield f"{wanted[key].spoken} changed"
+    pins = {unit.key: unit for unit in choose_artifacts(image, lock, {}).pinned}
+    wanted = {key_of(artifact) for artifact in image.artifacts}
+    there = {*locked.artifacts, *locked.unpinned}
+    for key in sorted(there - wanted):
+        yield f"{spoken_key(key)} removed"
+    for key in sorted(wanted - there):
+        yield f"{spoken_key(key)} added"
+    for key in sorted(wanted & there):
+        if pins.get(key) != (lock.units[key] if key in locked.artifacts else None):
+            yield f"{spoken_key(key)} changed"
 
 
 def needed(catalog: Catalog, lock: Lock | None, update: Collection[ImageId]) -> tuple[ImageId, ...]:

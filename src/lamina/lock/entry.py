@@ -271,4 +271,7 @@ def _known_keys(keys: tuple[int | str, ...]) -> tuple[str, ...]:
         "images": ImageEntry,
         "calls": CallEntry,
     }
-    return tuple(field.name for field in fields(entries[names[-1] if names else ""]))
+    entry = entries[names[-1] if names else ""]
+    # `from` is a word of Python's own.
+    spelled = {"source": "from"} if entry is PlacementEntry else {}
+    return tuple(spelled.get(field.name, field.name) for field in fields(entry))

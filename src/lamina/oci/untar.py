@@ -124,7 +124,7 @@ class _Source:
             self._left -= len(rest)
             if self._left < 0:
                 raise RefusedError(f"it is larger than {self._limit} bytes")
-            if any(rest):
+            if rest.count(0) != len(rest):
                 raise RefusedError("something follows its end")
 
 

@@ -21,7 +21,7 @@ from lamina.model.names import Scheme, print_names
 from lamina.model.plan import Plan
 from lamina.model.selection import Selection, with_ancestors
 from lamina.pipeline.fleet import choose, current, load
-from lamina.pipeline.relock import lock, locked
+from lamina.pipeline.relock import lock, locked, require_backend
 from lamina.plan import inputs_of, make_plan, refuse_unbuildable, unpinned
 from lamina.settings import Settings
 from lamina.store.store import Store
@@ -40,6 +40,7 @@ def build(
     """
     catalog = load(settings)
     chosen = choose(settings, catalog, selection)
+    require_backend(catalog.distro)
     refuse_unbuildable(catalog, selection.terms)
     if not settings.lock.exists():
         listener(Note(message=f"there is no {settings.lock.name} yet: it is made first"))

@@ -15,7 +15,7 @@ from lamina.oci.untar import Limits, read_entries
 Members = Iterator[tuple[Entry, Iterator[bytes]]]
 
 # Of a release no more than a few thousand files; programs shrink to a third, texts to a twentieth.
-_ENTRIES = 200_000
+_ENTRIES = 100_000
 _RATIO = 200
 _SMALL = 256 << 20  # bytes that are no bomb, however small the file
 _LARGEST = 32 << 30

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lamina.oci.entry import Entry, EntryKind
+from lamina.oci.entry import WHITEOUT_PREFIX, Entry, EntryKind
 from lamina.oci.untar import RefusedError
 
-_KNOWN = {EntryKind.FILE, EntryKind.DIRECTORY, EntryKind.SYMLINK, EntryKind.HARDLINK}
+_SPECIAL = {EntryKind.CHAR, EntryKind.BLOCK, EntryKind.FIFO}
 _NAME_LIMIT = 255  # bytes, of Linux
 _PATH_LIMIT = 3072  # bytes: Linux takes 4096, the rest is for the place of the tree
 _DEPTH_LIMIT = 64
@@ -57,9 +57,7 @@ def read_contents(members: Iterable[tuple[Entry, Iterable[bytes]]]) -> Contents:
 
 def _check_name(entry: Entry) -> None:
     path = entry.path
-    if entry.kind in (EntryKind.WHITEOUT, EntryKind.OPAQUE):
-        raise RefusedError("layers keep names that begin with '.wh.' for themselves", path)
-    if entry.kind not in _KNOWN:
+    if entry.kind in _SPECIAL:
         raise RefusedError(f"it is a {entry.kind}, neither file, link nor directory", path)
     texts = (path, entry.target)
     for text in texts:
@@ -70,6 +68,9 @@ def _check_name(entry: Entry) -> None:
     if entry.mtime > _LATEST:
         raise RefusedError(f"its time is {entry.mtime}", path)
     names = path.split("/")
+    marked = entry.kind in (EntryKind.WHITEOUT, EntryKind.OPAQUE)
+    if marked or any(name.startswith(WHITEOUT_PREFIX) for name in names):
+        raise RefusedError("layers keep names that begin with '.wh.' for themselves", path)
     if len(names) > _DEPTH_LIMIT:
         raise RefusedError(f"it lies more than {_DEPTH_LIMIT} folders deep", path[:80])
     longest = max(len(os.fsencode(name)) for name in names)

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.backends.artifact.unit import look, refusal_text
-from lamina.fetch import Cause, Download, fetch_all, fetch_error
+from lamina.fetch import Cause, Download, Patience, fetch_all, fetch_error
 from lamina.mirrors import Mirrors
 from lamina.model.artifact import Artifact, packing_of
 from lamina.model.digest import Digest
 from lamina.model.url import without_credentials
 from lamina.oci.untar import RefusedError
 from lamina.store.store import Store
+
+# A lock can do without, and is made again and again where a place is out of reach.
+_PATIENCE = Patience(attempts=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,8 @@ def see_artifacts(
             )
             for number, artifact in enumerate(artifacts)
         ]
-        failures = {failure.download.path: failure for failure in fetch_all(downloads)}
+        lost = fetch_all(downloads, patience=_PATIENCE)
+        failures = {failure.download.path: failure for failure in lost}
         full = [failure for failure in failures.values() if failure.cause is Cause.DISK]
         if full:
             raise fetch_error(full)

@@ -35,28 +35,31 @@ def make_artifact(file: Path, folder: Path, ref: UnitRef) -> UnitFacts:
     recipe = ref.recipe or Recipe(install=())
     packing = packing_of(ref.path)
     with faults_of(ref.spoken):
-        contents = look(file, packing)
+        contents = look(file, packing, time=recipe.date or 0)
         placed = place(contents, recipe)
         limits = limits_of(file)
         _check_growth(placed, limits)
+        newest = epoch_of(placed)
         tree = folder / TREE
         tree.mkdir()
         os.chown(tree, 0, 0)
         tree.chmod(0o755)
-        with _members(file, packing, limits) as members:
+        with _members(file, packing, limits, newest) as members:
             write_entries(_installed(members, placed, tree), tree)
-        newest = epoch_of(placed)
         os.utime(tree, (newest, newest))
     return _facts(ref, placed, newest)
 
 
-def look(file: Path, packing: Packing) -> Contents:
-    """Return what an artifact's file holds, all of it read; raise `RefusedError` for harm."""
+def look(file: Path, packing: Packing, *, time: int = 0) -> Contents:
+    """Return what an artifact's file holds, all of it read; raise `RefusedError` for harm.
+
+    `time` is that of a plain file, which does not tell its own.
+    """
     if packing is Packing.PLAIN:
         with file.open("rb") as content:
             if content.read(64).lstrip().lower().startswith(_PAGES):
                 raise RefusedError("it is a web page")
-    with _members(file, packing, limits_of(file)) as members:
+    with _members(file, packing, limits_of(file), time) as members:
         return read_contents(members)
 
 
@@ -89,10 +92,11 @@ def _refusal(place: str, error: RefusedError) -> Fault:
 
 
 @contextmanager
-def _members(file: Path, packing: Packing, limits: Limits) -> Iterator[Members]:
+def _members(file: Path, packing: Packing, limits: Limits, time: int) -> Iterator[Members]:
     """Give the members of an artifact's file; of a plain one the file itself, without a name."""
     if packing is Packing.PLAIN:
-        entry = Entry(path=".", kind=EntryKind.FILE, mode=0o755, size=file.stat().st_size)
+        size = file.stat().st_size
+        entry = Entry(path=".", kind=EntryKind.FILE, mode=0o755, mtime=time, size=size)
         yield iter([(entry, _chunks(file))])
         return
     with opened(file, packing, limits) as members:

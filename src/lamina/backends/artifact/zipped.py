@@ -16,12 +16,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from lamina.oci.entry import Entry, EntryKind
 from lamina.oci.untar import Limits, RefusedError, inside
 
-_LOCAL = struct.Struct("<4s2x5H3L2H")  # without the version that is needed to extract it
+_LOCAL = struct.Struct("<4s2x2H4x3L2H")
 _ENCRYPTED, _STREAMED, _UTF8 = 0x1, 0x8, 0x800
 _COMPARED = _ENCRYPTED | _STREAMED | _UTF8
 _LARGE = 0xFFFFFFFF  # the size stands in an extra field
@@ -31,6 +31,19 @@ _DESCRIPTORS = (12, 16, 20, 24)  # sizes, with and without a signature, of 4 and
 _CHUNK = 1 << 18
 _TARGET_LIMIT = 4096
 _DAMAGED = (zipfile.BadZipFile, struct.error, UnicodeDecodeError, OverflowError, ValueError)
+
+
+class _Local(NamedTuple):
+    """The header before a member, without its version and time."""
+
+    magic: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int  # bytes
+    size: int  # bytes
+    name: int  # bytes of it
+    extra: int  # bytes of further fields
 
 
 def read_zip(file: BinaryIO, limits: Limits) -> Iterator[tuple[Entry, Iterator[bytes]]]:
@@ -84,25 +97,20 @@ def _begin(file: BinaryIO, member: zipfile.ZipInfo, here: int) -> int:
     header = file.read(_LOCAL.size)
     if len(header) < _LOCAL.size:
         raise RefusedError("it ends too early", name)
-    magic, flags, method, _time, _date, crc, packed, size, length, extra = _unpacked(header)
-    if magic != b"PK\3\4":
+    local = _Local(*_LOCAL.unpack(header))
+    if local.magic != b"PK\3\4":
         raise RefusedError("nothing says where it begins", name)
     there = (member.CRC, member.compress_size, member.file_size)
-    here_too = (crc, packed, size)
+    here_too = (local.crc, local.packed, local.size)
     streamed = member.flag_bits & _STREAMED
     same = all(
         one in (other, _LARGE) or (one == 0 and streamed)
         for one, other in zip(here_too, there, strict=True)
     )
-    differs = (flags ^ member.flag_bits) & _COMPARED or method != member.compress_type
-    if differs or not same or file.read(length) != _raw_name(member):
+    differs = (local.flags ^ member.flag_bits) & _COMPARED or local.method != member.compress_type
+    if differs or not same or file.read(local.name) != _raw_name(member):
         raise RefusedError("the directory and the member itself tell different things", name)
-    return here + _LOCAL.size + length + extra
-
-
-def _unpacked(header: bytes) -> tuple[bytes, int, int, int, int, int, int, int, int, int]:
-    magic, flags, method, time, date, crc, packed, size, length, extra = _LOCAL.unpack(header)
-    return magic, flags, method, time, date, crc, packed, size, length, extra
+    return here + _LOCAL.size + local.name + local.extra
 
 
 def _after(file: BinaryIO, member: zipfile.ZipInfo, end: int, start: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
@@ -56,6 +56,8 @@ done
     Debconf::Db->save;
 ' $found
 """
+_ESSENTIALS = "configure the essential packages"
+_ACCOUNT_TOOLS = frozenset({"usr/sbin/groupadd", "usr/sbin/useradd"})
 _DPKG = ("dpkg", "--force-unsafe-io", "--force-depends")
 _Way = Literal["record", "husk", "real"]
 
@@ -109,6 +111,9 @@ def install_calls(
         calls.append(_shell("make dpkg's database", _NEW_DATABASE, variables))
         calls.append(_shell("deny services", _DENY_SERVICES, variables))
         calls += _unpack(locked.bootstrap, packages, interests, variables)
+        essential = [key for key in locked.bootstrap if not _makes_accounts(packages.facts[key])]
+        # Other packages count on these without saying so (Debian policy 3.8).
+        calls.append(replace(_configure(essential, packages, variables), title=_ESSENTIALS))
         calls.append(_configure_pending(variables))
     elif locked.calls:
         calls.append(_shell("deny services", _DENY_SERVICES, variables))
@@ -151,6 +156,11 @@ def account_calls(
         )
         calls.append(Call(argv=argv, environment=variables, title=f"user {user.name}"))
     return tuple(calls)
+
+
+def _makes_accounts(facts: UnitFacts) -> bool:
+    """Tell whether a package of the bootstrap is not essential, but there for `account_calls`."""
+    return not _ACCOUNT_TOOLS.isdisjoint(facts.files)
 
 
 def _unpack(
