@@ -21,6 +21,7 @@ from benchmarks.lab.document import fill, require_places
 from benchmarks.lab.ground import lamina
 from lamina import pipeline
 from lamina.docs import page_of
+from lamina.errors import NetworkError
 from lamina.lock import read_lock
 from lamina.model.catalog import Catalog
 from lamina.model.image import Image, Kind
@@ -48,8 +49,8 @@ def main() -> None:
     )
     catalog = pipeline.load(settings)
     with _cold(settings) as cold:
-        build = _printed(lamina(cold, "build", *_INFRA))
-        test = _printed(lamina(cold, "test", *_INFRA))
+        build = _printed(cold, "build", *_INFRA)
+        test = _printed(cold, "test", *_INFRA)
     fill(
         _DOCUMENT,
         {
@@ -72,16 +73,22 @@ def _cold(settings: Settings) -> Iterator[Settings]:
         yield replace(settings, store=store)
 
 
-def _printed(command: Sequence[str]) -> str:
-    """Return what lamina prints; its progress is shown, and whatever fails ends it all."""
+def _printed(settings: Settings, *words: str) -> str:
+    """Return what lamina prints, but for what lies in the store; its progress is shown.
+
+    An artifact that its publisher does not give here is shown as it is. Whatever else fails ends
+    it all.
+    """
+    command = lamina(settings, *words)
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise SystemExit(f"{done.stdout}\n{' '.join(command)}: exit code {done.returncode}")
-    return done.stdout
+    if done.returncode not in (0, NetworkError.exit_code):
+        raise SystemExit(f"{done.stdout}\n{' '.join(words)}: exit code {done.returncode}")
+    lines = [line for line in done.stdout.splitlines() if str(settings.store) not in line]
+    return "\n".join(line for line in lines if not line.startswith("to go on:"))
 
 
 def _console(command: str, printed: str) -> str:
-    return f"```console\n$ {command}\n{printed.rstrip()}\n```"
+    return f"```console\n$ {command}\n{printed}\n```"
 
 
 def _versions(catalog: Catalog, lock: Lock) -> str:
@@ -90,7 +97,7 @@ def _versions(catalog: Catalog, lock: Lock) -> str:
     images = [
         image for image in catalog.images if image.kind is Kind.INFRA and image.id not in blocked
     ]
-    lines = ["| Image | Package | Version |", "|---|---|---|"]
+    lines = ["| Image | Package or artifact | Version |", "|---|---|---|"]
     for image in sorted(images, key=lambda image: image.id):
         page = f"families/{page_of(image.family)}#{image.id}"
         name, version = _main_package(image, lock)
@@ -100,11 +107,14 @@ def _versions(catalog: Catalog, lock: Lock) -> str:
 
 
 def _main_package(image: Image, lock: Lock) -> tuple[str, str]:
-    """Return the name and the version of what the image is about; empty where it is no package.
+    """Return the name and the version of what the image is about; empty where it is nothing.
 
-    Of those that the entry asks for it is the one that is called most like the image; an image
-    that asks for none is about its parent's, unless that is the root of all.
+    That is an artifact, if it has one. Of the packages that its entry asks for it is the one that
+    is called most like the image; an image that asks for none is about its parent's, unless that
+    is the root of all.
     """
+    if image.artifacts:
+        return image.artifacts[0].name, image.artifacts[0].version
     own, *ancestors = reversed(lock.line_of(lock.by_id()[image.id]))
     for locked in (own, *ancestors):
         if locked.parent is None:

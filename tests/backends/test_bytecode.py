@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Sequence
@@ -249,6 +250,20 @@ def test_nothing_is_compiled_by_what_is_no_interpreter(compiler: Compiler, tmp_p
     ((place, facts),) = without.compile(without.package("sample"))
     assert (facts.compiles, facts.compiled) == ((), ())
     assert caches(place) == {}
+
+
+@pytest.mark.real
+def test_links_into_usr_that_no_package_brings_are_there_for_the_interpreter(
+    compiler: Compiler, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(compiler.interpreter[0], bare, symlinks=True)
+    for link_ in ("lib", "lib64"):
+        (bare / link_).unlink()
+    without = replace(compiler, interpreter=(bare,))
+    ((place, facts),) = without.compile(without.package("sample"))
+    assert facts.compiled == (PLAIN,)
+    assert caches(place) == caches(compiler.compile(compiler.package("sample"))[0][0])
 
 
 @pytest.mark.real

@@ -9,6 +9,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+from tests.artifacts.releases import a_ref, line, packed, program
 from tests.backends.packages import control_tarball, file, tarball, write_package
 from tests.backends.pythons import PUBLIC, interpreter_package, module_package, ref_of
 from tests.plan.fleets import a_catalog, a_lock, a_unit, an_image
@@ -16,6 +17,7 @@ from tests.plan.fleets import a_catalog, a_lock, a_unit, an_image
 from lamina.build.making import batches, find_unit, locked_units, make_units, unpackings
 from lamina.engine.unit import FACTS, TREE, Interpreter, Unpacking
 from lamina.errors import BuildError, LaminaError, StoreError
+from lamina.model.artifact import Recipe
 from lamina.model.digest import Digest
 from lamina.model.lock import UnitRef
 from lamina.oci.tree import scan_tree
@@ -49,12 +51,13 @@ def some(number: int, interpreter: Interpreter | None) -> list[Unpacking]:
     return [Unpacking(ref=a_unit(f"unit{n}"), interpreter=interpreter) for n in range(number)]
 
 
+LAST = Unpacking(ref=a_unit("last"), interpreter=ONE)
 BATCHES: Mapping[str, tuple[Sequence[Unpacking], Sequence[int]]] = {
     "nothing": ([], []),
     "without an interpreter one by one": (some(3, None), [1, 1, 1]),
     "with one together": (some(12, ONE), [12]),
     "of one interpreter each": (
-        [*some(1, None), *some(2, ONE), *some(3, OTHER), *some(1, ONE)],
+        [*some(1, None), *some(2, ONE), *some(3, OTHER), LAST],
         [1, 2, 3, 1],
     ),
 }
@@ -70,14 +73,15 @@ def test_units_are_made_in_batches_in_their_order(case: str) -> None:
 
 
 def test_what_an_interpreter_runs_from_is_made_before_all_that_it_compiles() -> None:
-    own, beside, yaml = map(a_unit, ("python3.13", "libc6", "python3-yaml"))
-    python = an_interpreter("python", own, beside)
-    compiled = [Unpacking(ref=ref, interpreter=python) for ref in (yaml, own)]
-    plain = Unpacking(ref=beside)
-    assert list(batches([*compiled, plain])) == [
-        (plain,),
-        (Unpacking(ref=own),),
-        tuple(compiled),
+    libc6, python, pip, openssl = map(a_unit, ("libc6", "python3.13", "python3-pip", "openssl"))
+    interpreter = an_interpreter("python", python, openssl, a_unit("not-asked-for"))
+    plain = {ref: Unpacking(ref=ref) for ref in (libc6, python, openssl)}
+    own, yaml = (Unpacking(ref=ref, interpreter=interpreter) for ref in (python, pip))
+    assert list(batches([plain[libc6], own, plain[openssl], yaml])) == [
+        (plain[libc6],),
+        (plain[python],),
+        (plain[openssl],),
+        (own, yaml),
     ]
 
 
@@ -389,3 +393,73 @@ def described(shop: Workshop) -> Mapping[str, object]:
         )
         for name in shop.units()
     }
+
+
+TOOL = packed([program("tool/bin"), file("tool/module.py", b"x = 1\n")], ".tar.gz")
+
+
+def an_artifact(shop: Workshop, content: bytes = TOOL, name: str = "tool") -> UnitRef:
+    """Take a release archive."""
+    ref = a_ref(content, f"{name}.tar.gz", line("tool/", f"/opt/{name}/"), name=name)
+    shop.store.download_path(ref.digest).write_bytes(content)
+    return ref
+
+
+def test_an_artifact_becomes_a_unit_beside_packages(shop: Workshop) -> None:
+    ref, package = an_artifact(shop), shop.plain("plain")
+    assert make(shop.store, Unpacking(ref=ref), Unpacking(ref=package)) == {}
+    facts = find_unit(shop.store, Unpacking(ref=ref))
+    assert facts is not None
+    assert facts.digest == ref.identity
+    assert facts.files == ("opt/tool/bin", "opt/tool/module.py")
+    assert shop.units() == {ref.identity.hex, package.digest.hex}
+    assert {path.name for path in shop.store.unit_path(ref.identity).iterdir()} == {TREE, FACTS}
+
+
+def test_another_recipe_of_the_same_file_is_another_unit(shop: Workshop) -> None:
+    ref = an_artifact(shop)
+    other = a_ref(TOOL, "tool.tar.gz", line("tool/bin", "/usr/bin/tool"), name="tool")
+    for each in (ref, other, ref):
+        assert make(shop.store, Unpacking(ref=each)) == {}
+    assert shop.units() == {ref.identity.hex, other.identity.hex}
+    assert [path.name for path in shop.store.downloads.iterdir()] == [ref.digest.hex]
+
+
+def test_modules_of_artifacts_are_not_compiled() -> None:
+    artifact = replace(a_unit("artifact:tool"), recipe=Recipe(install=()))
+    named = replace(artifact, name="artifact:python3-minimal")
+    first, second, third = unpackings(((PYTHON,), (artifact, named), (a_unit("python3-yaml"),)))
+    assert {each.interpreter for each in second} == {None}
+    assert third[0].interpreter is not None
+    assert third[0].interpreter.units == (PYTHON,)
+    assert first[0].interpreter is None
+
+
+def test_a_lock_holds_the_files_of_artifacts_and_the_units_that_are_made_of_them() -> None:
+    catalog = a_catalog(an_image("base"))
+    artifact = replace(a_unit("artifact:tool"), recipe=Recipe(install=(line("", "/x"),)))
+    lock = a_lock(catalog, {"base": [a_unit("libc6")]})
+    images = (replace(lock.images[0], artifacts=(artifact.key,)),)
+    lock = replace(lock, images=images, units={**lock.units, artifact.key: artifact})
+    assert locked_units(lock) == {
+        *(a_unit("libc6").digest, artifact.digest, artifact.identity),
+    }
+    assert artifact.identity != artifact.digest
+
+
+def test_a_hostile_artifact_spares_the_others_and_leaves_nothing(shop: Workshop) -> None:
+    hostile = an_artifact(shop, packed([file("../evil")], ".tar.gz"), "evil")
+    good = an_artifact(shop)
+    faults = make(shop.store, Unpacking(ref=hostile), Unpacking(ref=good))
+    assert list(faults) == [hostile.key]
+    assert "artifact evil 1.0: it is refused: '../evil'" in str(faults[hostile.key])
+    assert shop.units() == {good.identity.hex}
+    assert list((shop.store.root / "work").iterdir()) == []
+
+
+def test_an_artifact_that_was_changed_since_it_was_fetched_is_told(shop: Workshop) -> None:
+    ref = an_artifact(shop)
+    shop.store.download_path(ref.digest).write_bytes(TOOL[:-1] + b"x")
+    with pytest.raises(StoreError, match=r"artifact tool 1\.0 was damaged in the store"):
+        raise make_units(shop.store, [Unpacking(ref=ref)])[ref.key]  # type: ignore[misc]
+    assert shop.units() == set()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lamina.engine.unit import Directory, LibraryCall, UnitFacts
 from lamina.model.digest import Digest
+from lamina.model.lock import UnitKind
 
 names = st.text(max_size=8) | st.sampled_from(["\udcff", "a/b", ""])
 digests = st.binary(max_size=2).map(Digest.of)
@@ -39,6 +40,7 @@ facts = st.builds(
     derived=lists,
     real=names,
     husk=names,
+    kind=st.sampled_from(UnitKind),
 )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from lamina.engine.stack import (
     Stack,
     ancestors,
     corrections,
+    intrusions,
     over,
     read_diversions,
     unshareable,
 )
 from lamina.engine.unit import Directory, UnitFacts
 from lamina.model.digest import Digest
+from lamina.model.lock import UnitKind
 from lamina.oci.entry import Entry, EntryKind
 
 DELTA = Path("/delta")
@@ -283,3 +286,86 @@ def test_diversions_are_read_from_dpkgs_file() -> None:
     text = "/bin/sh\n/bin/sh.distrib\ndash\n/usr/a\x85b\n/usr/c\n:\n/cut/off\n"
     assert read_diversions(text) == (Diversion("bin/sh", "dash"), Diversion("usr/a\x85b", ":"))
     assert read_diversions("") == ()
+
+
+def artifact(name: str = "tool", **parts: Sequence[str]) -> UnitFacts:
+    return replace(unit(f"artifact:{name}", **parts), kind=UnitKind.ARTIFACT)  # type: ignore[arg-type]
+
+
+TOOL = artifact(files=["usr/bin/tool"], directories=["usr", "usr/bin"])
+INTRUSIONS: dict[str, tuple[Stack, Sequence[UnitFacts], dict[str, str]]] = {
+    "nothing in the way": (EMPTY, [TOOL, unit("cron", files=["usr/bin/cron"])], {}),
+    "a package of the same image": (
+        EMPTY,
+        [TOOL, unit("cron", files=["usr/bin/tool"])],
+        {"artifact:tool": "usr/bin/tool is in another of the image's packages"},
+    ),
+    "a configuration file of a package": (
+        EMPTY,
+        [artifact(files=["etc/tool"]), unit("cron", conffiles=["/etc/tool"])],
+        {"artifact:tool": "etc/tool is in another of the image's packages"},
+    ),
+    "another artifact of the same image": (
+        EMPTY,
+        [TOOL, artifact("other", files=["usr/bin/tool"])],
+        {
+            "artifact:tool": "usr/bin/tool is in another of the image's packages",
+            "artifact:other": "usr/bin/tool is in another of the image's packages",
+        },
+    ),
+    "a package of the parent": (
+        Stack(directories={}, files=frozenset(["usr/bin/tool"])),
+        [TOOL],
+        {"artifact:tool": "usr/bin/tool is in a package of the image's parent"},
+    ),
+    "a link of the parent": (
+        Stack(directories={}, links=frozenset(["usr/bin"])),
+        [TOOL],
+        {"artifact:tool": "usr/bin is a link elsewhere"},
+    ),
+    "a directory of the parent": (
+        Stack(directories={"usr/bin/tool": PLAIN}),
+        [TOOL],
+        {"artifact:tool": "usr/bin/tool is a directory elsewhere"},
+    ),
+    "an artifact of the parent, which a package covers": (
+        Stack(directories={}, artifacts={"usr/bin/tool": "artifact:tool"}),
+        [unit("cron", files=["usr/bin/tool"])],
+        {"cron": "usr/bin/tool is in the artifact tool of the image's parent"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", INTRUSIONS)
+def test_what_lies_in_the_way_of_an_artifact_is_told(case: str) -> None:
+    stack, units, expected = INTRUSIONS[case]
+    by_key = {each.name: each for each in units}
+    unshared = unshareable(stack, by_key, ())
+    assert intrusions(stack, by_key, unshared, lambda _: None) == expected
+
+
+def test_an_artifact_covers_nothing_that_the_parent_made_itself(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").touch()
+    (tmp_path / "opt").touch()
+
+    def find(path: str) -> Path | None:
+        place = tmp_path / path
+        return place if place.exists() else None
+
+    accounts = artifact("a", files=["etc/passwd"], directories=["etc"])
+    below = artifact("b", files=["opt/b"], directories=["opt"])
+    fine = artifact("c", files=["etc/c"], directories=["etc"])
+    units = {each.name: each for each in (accounts, below, fine)}
+    assert intrusions(EMPTY, units, {}, find) == {
+        "artifact:a": "etc/passwd is in the image's parent",
+        "artifact:b": "opt is in the image's parent",
+    }
+
+
+def test_an_image_remembers_the_files_of_artifacts_below_it() -> None:
+    units = [TOOL, unit("cron", files=["usr/bin/cron"])]
+    trees = {Path("/1"): TOOL}
+    first = over(EMPTY, delta=DELTA, changes=(), units=units, trees=trees)
+    second = over(first, delta=DELTA, changes=(), units=[], trees={})
+    assert first.artifacts == second.artifacts == {"usr/bin/tool": "artifact:tool"}

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.artifacts.releases import line
 from tests.plan.fleets import (
     DISTRO,
     a_build,
@@ -18,11 +19,13 @@ from tests.plan.fleets import (
 )
 
 from lamina.errors import BuildError, LockError
+from lamina.layering import group_id
+from lamina.model.artifact import Recipe
 from lamina.model.built import Built
 from lamina.model.catalog import Catalog, PathRule
 from lamina.model.digest import Digest
 from lamina.model.image import FileCopy, Image, ImageId, Kind, Runtime, Type, User
-from lamina.model.lock import DpkgCall, Lock
+from lamina.model.lock import DpkgCall, Lock, UnitRef
 from lamina.model.plan import Plan
 from lamina.plan import make_plan, refuse_unbuildable
 
@@ -339,6 +342,90 @@ def test_what_cannot_be_built_blocks_only_its_descendants_and_says_why() -> None
         "kafka-ui": ("blocked", "kafka is blocked"),
         "kafka-ui-extra": ("blocked", "kafka-ui is blocked"),
     }
+
+
+TOOL = replace(
+    a_unit("artifact:tool"),
+    pinned="first sight",
+    recipe=Recipe(install=(line("", "/usr/bin/tool"),)),
+)
+
+
+def test_an_artifact_that_the_lock_could_not_pin_blocks_its_image_and_what_stands_on_it() -> None:
+    catalog = a_catalog(an_image("base"), an_image("kafka", "base"), an_image("kafka-ui", "kafka"))
+    lock = a_lock(catalog, {})
+    keys = ("artifact:kafka_4.0.0_all", "artifact:tool_1.0_amd64")
+    images = tuple(
+        replace(image, unpinned=keys) if image.id.name == "kafka" else image
+        for image in lock.images
+    )
+
+    plan = make_plan(catalog, replace(lock, images=images), {}, everything(catalog))
+
+    assert shown(plan) == {
+        "base": ("build", "new"),
+        "kafka": (
+            "blocked",
+            "the lock has no digest of artifact kafka 4.0.0 and artifact tool 1.0: "
+            "run `lamina lock` where the place can be reached",
+        ),
+        "kafka-ui": ("blocked", "kafka is blocked"),
+    }
+
+
+def with_artifact(lock: Lock, unit: UnitRef) -> Lock:
+    """Return the lock with an artifact in cron."""
+    group = group_id([unit.name])
+    images = tuple(
+        replace(image, artifacts=(unit.key,), layers=(*image.layers, group))
+        if image.id == CRON
+        else image
+        for image in lock.images
+    )
+    layers = {**lock.layers, group: (unit.name,)}
+    return replace(lock, units={**lock.units, unit.key: unit}, layers=layers, images=images)
+
+
+@pytest.mark.parametrize(
+    ("unit", "reasons"),
+    [
+        pytest.param(TOOL, ("unchanged",), id="the same"),
+        pytest.param(
+            replace(TOOL, version="1.1"), ("artifact tool 1.0 -> 1.1",), id="another version"
+        ),
+        pytest.param(
+            replace(TOOL, digest=Digest.of(b"x")),
+            ("artifact tool 1.0 has other content",),
+            id="another file",
+        ),
+        pytest.param(
+            replace(TOOL, recipe=Recipe(install=(line("", "/usr/sbin/tool"),))),
+            ("artifact tool 1.0 has other content",),
+            id="another recipe",
+        ),
+        pytest.param(
+            replace(TOOL, repository="mirror", path="elsewhere", pinned="catalogue", size=None),
+            ("unchanged",),
+            id="the same from elsewhere",
+        ),
+    ],
+)
+def test_an_artifact_rebuilds_its_image_when_something_else_comes_of_it(
+    unit: UnitRef, reasons: tuple[str, ...], catalog: Catalog, lock: Lock
+) -> None:
+    current = a_build(catalog, with_artifact(lock, TOOL))
+
+    plan = make_plan(catalog, with_artifact(lock, unit), current, [CRON])
+
+    assert plan.by_id()[CRON].reasons == reasons
+
+
+def test_artifacts_that_come_and_go_are_named(catalog: Catalog, lock: Lock) -> None:
+    added = make_plan(catalog, with_artifact(lock, TOOL), a_build(catalog, lock), [CRON])
+    removed = make_plan(catalog, lock, a_build(catalog, with_artifact(lock, TOOL)), [CRON])
+
+    assert added.by_id()[CRON].reasons == ("artifact tool added",)
+    assert removed.by_id()[CRON].reasons == ("artifact tool removed",)
 
 
 NOVA = replace(an_image("nova", "base"), kind=Kind.OPENSTACK)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lamina.model.artifact import Placement, Recipe
 from lamina.model.built import Built, Inputs, Layer, Part
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId, Type
@@ -24,11 +26,24 @@ ids = st.builds(
     ),
     st.sampled_from([None, *Type]),
 )
-units = st.builds(
+packages = st.builds(
     UnitRef,
     name=texts, version=texts, architecture=texts, repository=texts, path=texts,
     size=sizes, digest=digests,
 )  # fmt: skip
+placements = st.builds(
+    Placement,
+    source=texts, to=texts, mode=st.none() | st.integers(0, 0o7777), uid=sizes, gid=sizes,
+    without=st.lists(texts, max_size=2).map(tuple),
+)  # fmt: skip
+recipes = st.builds(
+    Recipe, install=st.lists(placements, max_size=2).map(tuple), date=st.none() | sizes
+)
+artifacts = st.builds(
+    replace, packages, size=st.none() | sizes, recipe=recipes,
+    pinned=st.sampled_from(["catalogue", "first sight"]),
+)  # fmt: skip
+units = packages | artifacts
 parts = st.builds(Part, unit=texts, size=sizes, apparent=sizes)
 layers = st.builds(
     Layer,

@@ -32,15 +32,15 @@ def unpackings(line: Sequence[Sequence[UnitRef]]) -> tuple[tuple[Unpacking, ...]
     found = [find_interpreter(packages[:number]) for number in range(len(line) + 1)]
     return tuple(
         tuple(
-            Unpacking(ref=ref, interpreter=here if _is_compiled(ref, before) else None)
+            Unpacking(ref=ref, interpreter=here if _is_compiled_by(ref, before) else None)
             for ref in own
         )
         for own, before, here in zip(line, found, found[1:], strict=False)
     )
 
 
-def _is_compiled(ref: UnitRef, before: Interpreter | None) -> bool:
-    """Tell whether modules are compiled with the unit, of an image over one with `before`."""
+def _is_compiled_by(ref: UnitRef, before: Interpreter | None) -> bool:
+    """Tell whether an interpreter compiles modules of `ref`; `before` is the ancestors'."""
     return ref.kind is UnitKind.PACKAGE and (before is not None or is_interpreter(ref.name))
 
 
@@ -74,22 +74,23 @@ def find_unit(store: Store, wanted: Unpacking) -> UnitFacts | None:
 def batches(wanted: Sequence[Unpacking]) -> Iterator[tuple[Unpacking, ...]]:
     """Yield the units in order, those together that are made in one go.
 
-    Those that nothing compiles come first, one by one: it is them that interpreters run from. An
-    interpreter's own packages are among them, and then units of their own.
+    What an interpreter runs from comes before all that it compiles, one by one. Its own packages
+    are among it, and then units of their own.
     """
-    compiled = [each for each in wanted if each.interpreter]
-    plain = {each: None for each in wanted if not each.interpreter}
-    plain |= {Unpacking(ref=each.ref): None for each in compiled if _runs_from(each)}
-    yield from ((each,) for each in plain)
-    for _, group in groupby(compiled, key=lambda each: each.interpreter):
+    asked = {each.ref for each in wanted}
+    ordered: dict[Unpacking, None] = {}
+    interpreters: set[Interpreter] = set()
+    for each in wanted:
+        if each.interpreter and each.interpreter not in interpreters:
+            interpreters.add(each.interpreter)
+            before = [Unpacking(ref=ref) for ref in each.interpreter.units if ref in asked]
+            ordered |= dict.fromkeys(before)
+        ordered[each] = None
+    for interpreter, group in groupby(ordered, key=lambda each: each.interpreter):
         units = tuple(group)
-        for start in range(0, len(units), _BATCH):
-            yield units[start : start + _BATCH]
-
-
-def _runs_from(wanted: Unpacking) -> bool:
-    """Tell whether the interpreter that compiles the package's modules runs from it."""
-    return wanted.interpreter is not None and wanted.ref in wanted.interpreter.units
+        size = _BATCH if interpreter else 1
+        for start in range(0, len(units), size):
+            yield units[start : start + size]
 
 
 def make_units(store: Store, batch: Sequence[Unpacking]) -> Mapping[str, UnitFacts | LaminaError]:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lamina.backends import BACKENDS
+from lamina.catalog.artifact_parts import ArtifactForm
 from lamina.catalog.changes import ChangeForm, MapChange
 from lamina.catalog.distros import Distros
 from lamina.catalog.entries import Entries
 from lamina.catalog.forms import DistroForm, ImageForm
 from lamina.catalog.specs import Specs, make_specs
-from lamina.model.offer import Offer, Offers
+from lamina.model.offer import Offer, Offers, Release
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,17 @@ def _words_of(form: ImageForm | ChangeForm) -> Iterator[str]:
 
 def _offers(specs: Specs, distro: str, *, built: bool) -> Offers:
     images = {
-        name: Offer(packages=spec.packages, unbuildable=specs.obstacle(name))
+        name: Offer(
+            packages=spec.packages,
+            releases=tuple(map(_release, spec.artifacts)),
+            unbuildable=specs.obstacle(name),
+        )
         for name, spec in specs.by_name.items()
     }
     return Offers(distro=distro, built=built, images=images)
+
+
+def _release(form: ArtifactForm) -> Release:
+    return Release(
+        name=form.name, version=form.version, source=form.source, checked=bool(form.sha256)
+    )

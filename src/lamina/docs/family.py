@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from shlex import join as command_line
 
@@ -12,6 +12,7 @@ from lamina.docs.proofs import proof
 from lamina.model.catalog import Distro
 from lamina.model.image import FileCopy, Group, Healthcheck, User
 from lamina.model.names import Scheme, print_names
+from lamina.model.offer import Offer, Release
 
 _TAG = "TAG"
 
@@ -52,7 +53,8 @@ def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "Parent", link(parent.id.name, page_of(parent.family), parent.id.name) if parent else ""
     yield "Types", codes(type_.id.type for type_ in entry.types if type_.id.type)
     yield "Aliases", codes(image.aliases)
-    yield "Packages", _packages(entry)
+    yield "Packages", _by_distro(entry, lambda offer: codes(offer.packages))
+    yield "Artifacts", _by_distro(entry, lambda offer: ", ".join(map(_release, offer.releases)))
     yield "Builds for", ", ".join(map(prose, entry.built_for)) or "none"
     yield "Not for", _grouped({who: prose(why) for who, why in entry.reasons.items()})
     yield "Makes users", ", ".join(_accounts(image.users, image.groups))
@@ -71,12 +73,17 @@ def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "Shell steps", str(len(image.steps)) if image.steps else ""
 
 
-def _packages(entry: Entry) -> str:
-    """Return the packages by distribution, those together that have the same."""
-    packages = {who: codes(offer.packages) for who, offer in entry.offers.items()}
-    if len(set(packages.values())) == 1:
-        return next(iter(packages.values()))
-    return _grouped({who: told for who, told in packages.items() if told})
+def _by_distro(entry: Entry, tell: Callable[[Offer], str]) -> str:
+    """Return what distributions have, those together that have the same; once if it is all."""
+    told = {who: tell(offer) for who, offer in entry.offers.items()}
+    if len(set(told.values())) == 1:
+        return next(iter(told.values()))
+    return _grouped({who: text for who, text in told.items() if text})
+
+
+def _release(release: Release) -> str:
+    unchecked = "" if release.checked else " (pinned by the lock)"
+    return f"{code(f'{release.name} {release.version}')} from {prose(release.source)}{unchecked}"
 
 
 def _grouped(told: Mapping[str, str]) -> str:

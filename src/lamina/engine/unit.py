@@ -27,6 +27,7 @@ _TUPLES = (
     "conffiles",
     "files",
     "links",
+    "listed",
     "interests",
     "activates",
     "notifies",
@@ -34,7 +35,6 @@ _TUPLES = (
     "compiled",
     "derived",
     "left",
-    "listed",
 )
 
 
@@ -75,7 +75,7 @@ class Unpacking:
 
     @property
     def compiled(self) -> Digest:
-        """The unit's digest if it has modules that are foreseen; else it is the plain one's."""
+        """The digest of the unit that is compiled; without interpreter it is the plain one's."""
         if self.interpreter is None:
             return self.ref.identity
         parts = [str(self.ref.digest), str(self.interpreter.identity)]

@@ -9,6 +9,7 @@ from lamina.lock.artifact_entry import ArtifactEntry, PlacementEntry
 from lamina.lock.entry import FileEntry, ImageEntry, UnitEntry
 from lamina.lock.layer_audit import layer_findings
 from lamina.lock.position import Finding
+from lamina.model.artifact import packing_of
 from lamina.model.digest import Digest
 from lamina.model.lock import artifact_name
 from lamina.model.spelling import did_you_mean
@@ -94,6 +95,10 @@ def _in_artifact(keys: Keys, entry: ArtifactEntry) -> Iterator[Finding]:
         message = f"the path '{entry.path}' {fault}"
         remedy = "write it relative to the address of its place"
         yield Finding(keys=(*keys, "path"), message=message, remedy=remedy)
+    try:
+        packing_of(entry.path)
+    except ValueError as error:
+        yield Finding(keys=(*keys, "path"), message=str(error))
     if not entry.install:
         message = f"nothing of {entry.name} is installed"
         yield Finding(keys=(*keys, "install"), message=message)

@@ -7,10 +7,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What a publisher has released: an artifact as the catalogue names it."""
+
+    name: str
+    version: str
+    source: str  # the name of the place that has it
+    checked: bool  # against a checksum of the catalogue, not only against what was seen first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """What one distribution has of one image."""
 
     packages: tuple[str, ...] = ()
+    releases: tuple[Release, ...] = ()
     unbuildable: str = ""  # why it cannot have the image; empty where it can
 
 
