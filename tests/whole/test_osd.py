@@ -23,19 +23,22 @@ images:
           - -euc
           - |
             cp /var/lib/kolla/config_files/ceph.conf /etc/ceph/
-            keyring() { ceph-authtool "$1" --gen-key --name "$2" --cap mon 'allow *' "${@:3}"; }
-            touch /etc/ceph/ceph.client.admin.keyring
-            keyring /etc/ceph/ceph.client.admin.keyring client.admin --cap osd 'allow *' --cap mgr 'allow *'
-            cp /etc/ceph/ceph.client.admin.keyring /tmp/keyring
-            keyring /tmp/keyring mon.
-            monmaptool --create --add proof 127.0.0.1 --fsid 2bbe1f4c-2a6b-4f0b-9b0e-1f2d3c4b5a69 /tmp/monmap
-            ceph-mon --mkfs --id proof --monmap /tmp/monmap --keyring /tmp/keyring
+            admin=/etc/ceph/ceph.client.admin.keyring
+            ceph-authtool --create-keyring $admin --gen-key --name client.admin \\
+                --cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *'
+            cp $admin /tmp/keyring
+            ceph-authtool /tmp/keyring --gen-key --name mon. --cap mon 'allow *'
+            monmaptool --create --add proof 127.0.0.1 --fsid $(ceph-conf --lookup fsid) /tmp/map
+            ceph-mon --mkfs --id proof --monmap /tmp/map --keyring /tmp/keyring
             ceph-mon --id proof
             mkdir /var/lib/ceph/osd/ceph-0
         config:
           command: /usr/bin/ceph-osd -f --public-addr 127.0.0.1 --cluster-addr 127.0.0.1
           config_files:
-            - {source: /var/lib/kolla/config_files/ceph.conf, dest: /etc/ceph/ceph.conf, owner: ceph, perm: "0600"}
+            - source: /var/lib/kolla/config_files/ceph.conf
+              dest: /etc/ceph/ceph.conf
+              owner: ceph
+              perm: "0600"
         files:
           ceph.conf: |
             [global]
@@ -48,7 +51,10 @@ images:
             bluestore block size = 1073741824
             osd crush update on start = false
         environment: {HOSTNAME: proof, OSD_ID: "0", OSD_STORETYPE: bluestore}
-        bootstrap: {KOLLA_BOOTSTRAP: "", OSD_BS_DEV: /var/lib/ceph/osd/ceph-0, OSD_INITIAL_WEIGHT: auto}
+        bootstrap:
+          KOLLA_BOOTSTRAP: ""
+          OSD_BS_DEV: /var/lib/ceph/osd/ceph-0
+          OSD_INITIAL_WEIGHT: auto
         healthcheck: [healthcheck_socket, ceph-osd, /var/run/ceph/ceph-osd.0.asok]
         run: [bash, -euc, "ceph osd tree; ceph osd stat"]
         stdout: "(?s)0.00098 +host proof.*osd[.]0 +up .* 1 up .* 1 in "
