@@ -36,8 +36,8 @@ bench: setup ## run every benchmark
 	done
 
 .PHONY: differential
-differential: setup ## compare every image of the catalogue with plain apt; DISTRO=debian-12 for that
-	LAMINA_DIFFERENTIAL=all LAMINA_TEST_DISTRO=$(DISTRO) $(BIN)/pytest tests/differential
+differential: setup ## compare every image of the catalogue with plain apt, and run an OSD in a cluster; DISTRO=debian-12 for that
+	LAMINA_DIFFERENTIAL=all LAMINA_TEST_DISTRO=$(DISTRO) $(BIN)/pytest tests/differential tests/whole/test_osd.py
 
 .PHONY: distributions
 distributions: setup ## build and test the whole fleet for the further distributions

@@ -210,17 +210,23 @@ DISK_TYPE = "4fbd7e29-9d25-41b8-afd0-062c0ceff05d"
 def osd(container: Container) -> Extension:
     """An OSD among programs that note their calls, in a cluster that gives it the number 3."""
     extended = extension(container, "ceph/osd_extend_start")
-    for name in ("sgdisk", "partprobe", "udevadm", "wipefs", "mkfs.xfs", "mount", "umount"):
+    for name in ("partprobe", "wipefs", "mkfs.xfs", "mount", "umount", "ceph-osd"):
         extended.program(name)
-    extended.program("ceph-osd")
+    extended.program("sgdisk", _NAMED)
     extended.program("uuidgen", "echo a-uuid")
     extended.program("ceph", _CLUSTER)
     container.folder("/disks")
-    for name in ("a", "b", "nvme0n1"):  # nobody opens them
+    for name in ("a", "a1", "a2", "b", "nvme0n1", "nvme0n1p1", "nvme0n1p2"):  # nobody opens them
         os.mknod(container.path(f"/disks/{name}"), stat.S_IFBLK | 0o600, os.makedev(7, 255))
     return extended
 
 
+_NAMED = """
+if [[ $1 == --change-name=* ]]; then
+    mkdir -p /dev/disk/by-partlabel
+    touch "/dev/disk/by-partlabel/${1#*:}"
+fi
+"""
 _CLUSTER = """
 case $* in
     "osd new"*) echo 3 ;;
@@ -363,6 +369,17 @@ def test_a_disk_that_failed_has_not_the_name_of_one_that_is_ready(osd: Extension
     osd.start(environment=NEW_OSD, code=5)
 
     assert osd.calls[-1].startswith("ceph-osd --mkfs")
+
+
+def test_a_partition_that_does_not_appear_is_named(osd: Extension) -> None:
+    osd.program("sleep")  # nobody waits
+    osd.container.path("/disks/a2").unlink()
+
+    done = osd.start(environment=NEW_OSD, code=1)
+
+    assert done.stderr == "kolla_extend_start: /disks/a2 does not appear\n"
+    assert calls(osd, "wipefs", "mkfs.xfs", "mount", "ceph-osd") == []
+    assert len(calls(osd, "sleep")) == 100
 
 
 def test_an_osd_runs_by_its_number(osd: Extension) -> None:

@@ -31,9 +31,6 @@ def test_a_service_finds_its_folder_of_logs_at_every_start(
     source: str, container: Container
 ) -> None:
     extended = extension(container, source)
-    for name in ("chown", "chmod"):
-        extended.program(name)  # the devices of this machine stay as they are
-
     for _ in range(2):
         extended.start("service --all", environment={})
         assert extended.calls[-1] == "service --all"
