@@ -267,8 +267,6 @@ def test_facts_survive_their_file(tmp_path: Path) -> None:
     (tmp_path / "unit.json").write_text(facts.to_json())
     assert read_facts(tmp_path) == facts
     package = replace(facts, kind=UnitKind.PACKAGE)
-    # As it was before there were artifacts: stores know them so.
-    assert '"kind"' not in package.to_json()
     assert UnitFacts.from_json(package.to_json()) == package
 
 
