@@ -6,6 +6,7 @@ SHELL := bash
 .NOTPARALLEL:
 
 BIN := .venv/bin
+DISTRO := debian-13
 BENCHMARKS := layering command unit profile install fleet
 
 .PHONY: help
@@ -35,8 +36,16 @@ bench: setup ## run every benchmark
 	done
 
 .PHONY: differential
-differential: setup ## compare every image of the catalogue with plain apt
-	LAMINA_DIFFERENTIAL=all $(BIN)/pytest tests/differential
+differential: setup ## compare every image of the catalogue with plain apt, and run an OSD in a cluster; DISTRO=debian-12 for that
+	LAMINA_DIFFERENTIAL=all LAMINA_TEST_DISTRO=$(DISTRO) $(BIN)/pytest tests/differential tests/whole/test_osd.py
+
+.PHONY: distributions
+distributions: setup ## build and test the whole fleet for the further distributions
+	LAMINA_DISTRIBUTIONS=all $(BIN)/pytest tests/whole/test_distributions.py
+
+.PHONY: secrets
+secrets: setup ## build every image of the catalogue, and look for secrets in all of them
+	LAMINA_SECRETS=all $(BIN)/pytest tests/whole/test_secrets.py
 
 .PHONY: format
 format: environment ## format the code, mend what ruff can mend
@@ -46,6 +55,14 @@ format: environment ## format the code, mend what ruff can mend
 .PHONY: storage-table
 storage-table: setup ## write the tables of docs/storage.md, as the images in the store have it
 	$(BIN)/python -m benchmarks.lab.storage_table
+
+.PHONY: fleet-table
+fleet-table: setup ## build and test all infra images anew, and write the tables of docs/fleet.md
+	$(BIN)/python -m benchmarks.lab.fleet_table
+
+.PHONY: family-pages
+family-pages: environment ## write the pages of docs/families/ from the catalogue
+	$(BIN)/lamina docs --to docs/families
 
 .PHONY: lock-requirements
 lock-requirements: environment ## pin the newest Python packages in requirements*.txt

@@ -10,6 +10,8 @@ from pathlib import Path
 from lamina.build.image import Job
 from lamina.store.store import Store
 
+_HOOKS = "/usr/share/mmdebstrap/hooks"
+
 
 def plain_bootstrap(job: Job, store: Store, work: Path) -> float:
     """Install the image's packages into a new root by mmdebstrap; return the seconds it takes.
@@ -37,6 +39,8 @@ def plain_bootstrap(job: Job, store: Store, work: Path) -> float:
             *("unshare", "--mount", "--fork", "--kill-child"),
             *("mmdebstrap", "--mode=root", "--variant=essential", "--format=directory"),
             *("--dpkgopt=force-unsafe-io", f"--architectures={job.architecture}"),
+            # Where packages rely on links into /usr that none of them brings, as in Debian 12.
+            f"--hook-dir={_HOOKS}/maybe-merged-usr",
             f"--include={','.join(sorted(ref.name for ref in job.units.values()))}",
             # The source says it all: no suite is named.
             *("", str(work / "plain-root"), f"deb [trusted=yes] copy:{repository} ./"),

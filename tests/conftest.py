@@ -18,6 +18,9 @@ from lamina.store.store import Store
 # Quick to build, and of every sort: a parent with children, services, users, an openstack type.
 SMALL = ("cron", "chrony", "memcached", "redis-base+", "source-openstack-base")
 
+# LAMINA_TEST_DISTRO names another distribution, for tests that hold for any: the differential ones.
+DISTRO = os.environ.get("LAMINA_TEST_DISTRO") or "debian-13"
+
 # Bytecode is kept, as it is where lamina is installed: without, every start takes a second longer.
 AS_INSTALLED = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
 
@@ -27,6 +30,7 @@ class Workshop:
     """A folder with a store and a lock, and lamina to be called in it."""
 
     folder: Path
+    distro: str = DISTRO
 
     @property
     def store(self) -> Path:
@@ -43,7 +47,12 @@ class Workshop:
         return subprocess.Popen(
             [sys.executable, "-m", "lamina", *words],
             cwd=self.folder,
-            env={**AS_INSTALLED, "LAMINA_STORE": str(self.store), **(environment or {})},
+            env={
+                **AS_INSTALLED,
+                "LAMINA_STORE": str(self.store),
+                "LAMINA_DISTRO": self.distro,
+                **(environment or {}),
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

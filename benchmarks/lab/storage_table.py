@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lab.document import fill
 from benchmarks.lab.synthetic import synthetic_fleet
 from lamina.layering import Content, Layering, make_layering
 from lamina.model.amounts import size_text
@@ -25,20 +26,7 @@ _NONE = Digest.of(b"")
 
 def main() -> None:
     """Measure both fleets and write their tables in their places."""
-    tables = {"default-fleet": _default_fleet(), "synthetic-fleet": _synthetic_fleet()}
-    text = _DOCUMENT.read_text()
-    for name, table in tables.items():
-        text = _replaced(text, f"<!-- {name} -->", table, f"<!-- end of {name} -->")
-    _DOCUMENT.write_text(text)
-
-
-def _replaced(text: str, begin: str, table: str, end: str) -> str:
-    """Return `text` with the table in place of what stands between its marks."""
-    before, found, rest = text.partition(f"{begin}\n")
-    _, closed, after = rest.partition(f"\n{end}")
-    if not found or not closed:
-        raise SystemExit(f"{_DOCUMENT}: no place for a table between {begin} and {end}")
-    return f"{before}{found}{table}{closed}{after}"
+    fill(_DOCUMENT, {"default-fleet": _default_fleet(), "synthetic-fleet": _synthetic_fleet()})
 
 
 def _default_fleet() -> str:

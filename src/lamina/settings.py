@@ -13,12 +13,12 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from lamina.errors import Fault, UsageError
+from lamina.model.architecture import architecture_of
 from lamina.model.lock import LAYER_BUDGET, MOST_LAYERS
 from lamina.model.spelling import did_you_mean
 
 FILE = "lamina.toml"
 _MIRROR = "LAMINA_MIRROR_"
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Settings:
     store: Path
     lock: Path
     distro: str
-    architecture: str  # the distribution's own word: `amd64`
+    architecture: str  # by any distribution's word: `amd64`
     jobs: int  # how many images are built at a time
     mirrors: Mapping[str, str]  # repository name to the address that serves it
     profiles: Mapping[str, tuple[str, ...]]  # name to the selection terms it stands for
@@ -71,7 +71,7 @@ def read_settings(flags: Flags, surroundings: Surroundings) -> Settings:
     folder = surroundings.folder
     store = flags.store or given.get("LAMINA_STORE") or file.store or _data_home(given)
     catalogs = flags.catalogs or from_environment or file.catalog
-    machine = _ARCHITECTURES.get(surroundings.machine, surroundings.machine)
+    machine = architecture_of(surroundings.machine)
     return Settings(
         catalogs=tuple(folder / catalog for catalog in catalogs),
         store=folder / store,

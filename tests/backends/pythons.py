@@ -24,11 +24,16 @@ PUBLIC = "usr/lib/python3/dist-packages"
 MOUNTED = ("/dev", "/proc", "/sys", "/tmp")
 MD5SUMS = file("./md5sums", b"")
 
-# The files that it takes to compile a module.
+# The files that it takes to compile a module, as a module and as a program.
 _NEEDED = """
-import py_compile, sys
+import argparse, gettext, locale, py_compile, sys
 print(*sorted({module.__file__ for module in sys.modules.values() if hasattr(module, "__file__")}))
 """
+
+
+def python_name() -> str:
+    """Return what names this machine's Python among others: `python3.11`."""
+    return PYTHON.resolve().name
 
 
 def interpreter_package(place: Path) -> Path:
@@ -39,11 +44,12 @@ def interpreter_package(place: Path) -> Path:
         if word.startswith("/"):
             # Debian 12 and later have these below /usr, by whatever link they are found.
             files[f"/usr/{word.removeprefix('/usr').lstrip('/')}"] = Path(word)
-    files[str(PYTHON)] = PYTHON
+    files[str(PYTHON.with_name(python_name()))] = PYTHON
     folders = sorted({str(above) for path in files for above in Path(path).parents} - {"/"})
     folders += MOUNTED
     items = [folder("./"), *(folder(f".{path}/") for path in folders)]
     items += [link("./lib", "usr/lib"), link("./lib64", "usr/lib64")]
+    items += [link(f".{PYTHON}", python_name())]
     items += [file(f".{path}", source.read_bytes(), 0o755) for path, source in files.items()]
     control = control_tarball("python3-minimal", architecture="amd64", members=[MD5SUMS])
     return write_package(place / "python3-minimal.deb", control, tarball(items), compression="")

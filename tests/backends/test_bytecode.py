@@ -1,117 +1,43 @@
-"""Compiled modules of units: which calls are foreseen, what compiles them, what comes of it."""
+"""Compiled modules of units: what compiles them, and what comes of it."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import count
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.backends.packages import LONG_AGO, control_tarball, file, folder, tarball, write_package
+from tests.backends.compiling import MIXED, Compiler, caches
+from tests.backends.packages import (
+    LONG_AGO,
+    control_tarball,
+    file,
+    folder,
+    link,
+    tarball,
+    write_package,
+)
 from tests.backends.pythons import (
     MD5SUMS,
     MOUNTED,
     PUBLIC,
     PYTHON,
-    interpreter_package,
     module_package,
+    python_name,
     ref_of,
 )
 
-from lamina.backends.deb.bytecode import (
-    compile_modules,
-    find_interpreter,
-    finder,
-    foreseen_calls,
-)
-from lamina.backends.deb.unit import make_unit
-from lamina.engine.unit import TREE, Directory, UnitFacts
+from lamina.backends.deb.bytecode import find_interpreter
+from lamina.engine.unit import TREE, Directory
 from lamina.model.digest import Digest
 from lamina.model.lock import UnitRef
 from lamina.oci.tree import scan_tree
 
-USUAL = """\
-#!/bin/sh
-set -e
-# Automatically added by dh_python3
-if command -v py3compile >/dev/null 2>&1; then
-	py3compile -p sample
-fi
-if command -v pypy3compile >/dev/null 2>&1; then
-	pypy3compile -p sample  || true
-fi
-"""
-MODULES = (f"{PUBLIC}/sample.py", "usr/share/sample/private.py")
 PLAIN, PRIVATE = "-p sample", "-p sample /usr/share/sample"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Foreseen:
-    """A script, a package's files beside the usual ones, and the calls that are foreseen."""
-
-    script: str = "py3compile -p sample\n"
-    files: tuple[str, ...] = ()
-    links: tuple[str, ...] = ()
-    calls: tuple[str, ...] = ()
-
-
-FORESEEN = {
-    "as dh_python3 writes it": Foreseen(script=USUAL, calls=(PLAIN,)),
-    "a line of its own": Foreseen(calls=(PLAIN,)),
-    "a folder of private modules": Foreseen(script=f"  py3compile {PRIVATE}\t\n", calls=(PRIVATE,)),
-    "both": Foreseen(script=f"py3compile {PLAIN}\npy3compile {PRIVATE}\n", calls=(PLAIN, PRIVATE)),
-    "a guard of the older sort": Foreseen(
-        script=f"if which py3compile >/dev/null 2>&1; then\n\tpy3compile {PLAIN}\nfi\n",
-        calls=(PLAIN,),
-    ),
-    "a comment that speaks of it": Foreseen(
-        script=f"  # py3compile -V 3.12 does more\npy3compile {PLAIN}\n", calls=(PLAIN,)
-    ),
-    "no script": Foreseen(script=""),
-    "a script without a call": Foreseen(script="#!/bin/sh\nexit 0\n"),
-    "another interpreter's call alone": Foreseen(script="pypy3compile -p sample\n"),
-    "a version": Foreseen(script="py3compile -p sample -V 3.12\n"),
-    "a version before a folder": Foreseen(
-        script="py3compile -p sample /usr/share/sample -V 3.2-\n"
-    ),
-    "an exclusion": Foreseen(script="py3compile -p sample /usr/share/sample -X '.*'\n"),
-    "two folders": Foreseen(script="py3compile -p sample /usr/share/sample /usr/lib/sample\n"),
-    "a folder alone": Foreseen(script="py3compile /usr/share/sample\n"),
-    "a path that is not absolute": Foreseen(script="py3compile -p sample usr/share\n"),
-    "another package": Foreseen(script="py3compile -p other\n"),
-    "something after it": Foreseen(script="py3compile -p sample || true\n"),
-    "in the line of its guard": Foreseen(
-        script="if command -v py3compile; then py3compile -p sample; fi\n"
-    ),
-    "by its path": Foreseen(script="/usr/bin/py3compile -p sample\n"),
-    "one foreseen and one not": Foreseen(
-        script="py3compile -p sample\npy3compile -p sample -V 3.12 /usr/share/sample\n"
-    ),
-    "a quote": Foreseen(script="py3compile -p sample /usr/share/sam'ple\n"),
-    "compiled modules of its own": Foreseen(
-        files=(f"{PUBLIC}/__pycache__/sample.cpython-313.pyc",)
-    ),
-    "a list of what not to compile": Foreseen(files=("usr/share/python3/bcep/sample",)),
-    "modules of one version": Foreseen(files=("usr/lib/python3.13/dist-packages/sample.py",)),
-    "a link to a module": Foreseen(links=(f"{PUBLIC}/linked.py",)),
-    "a link that the call leaves alone": Foreseen(
-        links=("usr/share/sample/linked.py", f"{PUBLIC}/data"), calls=(PLAIN,)
-    ),
-    "a private link": Foreseen(
-        script=f"py3compile {PRIVATE}\n", links=("usr/share/sample/linked.py",)
-    ),
-}
-
-
-@pytest.mark.parametrize("case", FORESEEN)
-def test_calls_are_foreseen_that_mean_the_same_everywhere(case: str) -> None:
-    given = FORESEEN[case]
-    files = {*MODULES, *given.files, *given.links}
-    assert foreseen_calls("sample", given.script, files, set(given.links)) == given.calls
 
 
 def unit(name: str, version: str = "1") -> UnitRef:
@@ -156,63 +82,6 @@ def test_other_packages_and_their_order_make_no_other_interpreter() -> None:
     others = (unit("libc6", "2"), unit("python3-yaml"), unit("python3-apt", "3"))
     assert find_interpreter([[*others, *PYTHON_UNITS]]) == found
     assert find_interpreter([BASE, PYTHON_UNITS[::-1], others]) == found
-
-
-@pytest.fixture(scope="session")
-def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tree of a small interpreter."""
-    place = tmp_path_factory.mktemp("interpreter")
-    (place / "unit").mkdir()
-    make_unit(interpreter_package(place), place / "unit", Digest.of(b""))
-    return place / "unit" / TREE
-
-
-MIXED = '''"""Text."""
-KNOWN = frozenset({"one", "two", "three", "four", "five"})
-def find(name, *, among=("a", "b", 1, 2.5, None)):
-    return name in {"alpha", "beta", "gamma"} or name in among or f"{name!r:>{len(name)}}"
-class Thing:
-    long = "a text of several words, not a name " * 3
-'''
-
-
-@dataclass(frozen=True, slots=True)
-class Compiler:
-    """A folder for units, and the interpreter that compiles their modules."""
-
-    folder: Path
-    interpreter: Path
-
-    def make(self, package: Path) -> tuple[Path, UnitFacts]:
-        """Make a unit, whose modules are not yet compiled."""
-        place = self._new("unit")
-        return place, make_unit(package, place, Digest.of(package.read_bytes()))
-
-    def compile(self, *packages: Path) -> Sequence[tuple[Path, UnitFacts]]:
-        """Make units and compile their modules in one go."""
-        made = dict(self.make(package) for package in packages)
-        compiled = compile_modules(made, [self.interpreter], self._new("compiling"))
-        return tuple(compiled.items())
-
-    def package(self, name: str, text: str = MIXED, **options: int) -> Path:
-        """Write a package with a public module of its own."""
-        return module_package(self.folder, name, {f"{PUBLIC}/{name}.py": text}, **options)
-
-    def _new(self, stem: str) -> Path:
-        place = next(p for n in count() if not (p := self.folder / f"{stem}-{n}").exists())
-        place.mkdir()
-        return place
-
-
-@pytest.fixture
-def compiler(tmp_path: Path, interpreter: Path) -> Compiler:
-    return Compiler(tmp_path, interpreter)
-
-
-def caches(unit_: Path) -> Mapping[str, bytes]:
-    """Return the compiled modules in a unit by path."""
-    tree = unit_ / TREE
-    return {str(path.relative_to(tree)): path.read_bytes() for path in tree.rglob("*.pyc")}
 
 
 def reference(module: str, text: str, place: Path) -> bytes:
@@ -267,6 +136,7 @@ def test_the_facts_tell_of_all_that_was_added(compiler: Compiler) -> None:
         files=tuple(sorted((*before.files, added))),
         directories=tuple(sorted((*before.directories, Directory(cache, 0o755, 0, 0)))),
         compiled=(PLAIN,),
+        derived=(cache, added),
     )
     there = {entry.path for entry in scan_tree(place / TREE)}
     assert there == {*facts.files, *(directory.path for directory in facts.directories)}
@@ -287,6 +157,22 @@ def test_what_is_added_is_root_s_and_as_old_as_the_package(compiler: Compiler, m
     assert stat.S_IMODE(added.parent.stat().st_mode) == 0o755
     # As py3compile makes it: its owner may always write, and nobody may run it.
     assert stat.S_IMODE(added.stat().st_mode) == (mode | 0o200) & 0o666
+
+
+@pytest.mark.real
+def test_an_empty_folder_for_compiled_modules_gets_them_and_the_package_s_time(
+    compiler: Compiler,
+) -> None:
+    script = "#!/bin/sh\npy3compile -p sample\n"
+    control = control_tarball("sample", scripts={"postinst": script}, members=[MD5SUMS])
+    cache = f"{PUBLIC}/__pycache__"
+    data = tarball([folder("./"), folder(f"./{cache}/", 0o775), file(f"./{PUBLIC}/sample.py")])
+    package = write_package(compiler.folder / "sample.deb", control, data)
+    ((place, facts),) = compiler.compile(package)
+    (added,) = caches(place)
+    assert facts.derived == (added,)
+    assert Directory(cache, 0o775, 0, 0) in facts.directories
+    assert (place / TREE / cache).stat().st_mtime == LONG_AGO
 
 
 @pytest.mark.real
@@ -314,15 +200,70 @@ def test_a_call_without_modules_is_done(compiler: Compiler) -> None:
     assert caches(place) == {}
 
 
+MINOR = int(python_name().partition(".")[2])
+EXCLUSIONS = "usr/share/python3/bcep/sample"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("call", "exclusions", "number"),
+    [
+        (f"{PLAIN} -V 3.2-", None, 1),
+        (f"{PLAIN} -V 3.{MINOR}-", None, 1),
+        (f"{PLAIN} -V 3.{MINOR + 1}-", None, 0),
+        (PLAIN, "# nothing\n", 1),
+        (PLAIN, f"dir|-3.{MINOR}|/usr/lib/python3/dist-packages/sample\n", 1),
+        (PLAIN, f"dir|-3.{MINOR + 1}|/usr/lib/python3/dist-packages/sample\n", 0),
+        (PLAIN, "re|-3.2|/usr/lib|.*x.py\nre|3.2-|/usr/lib|.*x.py\n", 0),
+    ],
+)
+def test_modules_are_compiled_that_are_meant_for_the_interpreter_s_version(
+    call: str, exclusions: str | None, number: int, compiler: Compiler
+) -> None:
+    files = {f"{PUBLIC}/sample.py": MIXED}
+    if exclusions is not None:
+        files[EXCLUSIONS] = exclusions
+    ((place, facts),) = compiler.compile(module_package(compiler.folder, "sample", files, call))
+    assert len(caches(place)) == number
+    assert facts.compiles == facts.compiled == (call,) * number
+
+
+@pytest.mark.real
+def test_a_list_of_exclusions_that_is_a_link_is_not_followed(compiler: Compiler) -> None:
+    outside = compiler.folder / "outside"
+    outside.write_text("")
+    script = "#!/bin/sh\npy3compile -p sample\n"
+    control = control_tarball("sample", scripts={"postinst": script}, members=[MD5SUMS])
+    items = [folder("./"), file(f"./{PUBLIC}/sample.py", b"x = 1\n")]
+    data = tarball([*items, link(f"./{EXCLUSIONS}", str(outside))])
+    package = write_package(compiler.folder / "sample.deb", control, data)
+    ((place, facts),) = compiler.compile(package)
+    assert (caches(place), facts.compiles) == ({}, ())
+
+
 @pytest.mark.real
 def test_nothing_is_compiled_by_what_is_no_interpreter(compiler: Compiler, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     for path in MOUNTED:
         Path(f"{empty}{path}").mkdir(parents=True)
-    without = replace(compiler, interpreter=empty)
+    without = replace(compiler, interpreter=(empty,))
     ((place, facts),) = without.compile(without.package("sample"))
     assert (facts.compiles, facts.compiled) == ((), ())
     assert caches(place) == {}
+
+
+@pytest.mark.real
+def test_links_into_usr_that_no_package_brings_are_there_for_the_interpreter(
+    compiler: Compiler, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(compiler.interpreter[0], bare, symlinks=True)
+    for link_ in ("lib", "lib64"):
+        (bare / link_).unlink()
+    without = replace(compiler, interpreter=(bare,))
+    ((place, facts),) = without.compile(without.package("sample"))
+    assert facts.compiled == (PLAIN,)
+    assert caches(place) == caches(compiler.compile(compiler.package("sample"))[0][0])
 
 
 @pytest.mark.real
@@ -348,72 +289,6 @@ def test_each_unit_s_own_module_is_compiled_where_two_have_the_same_path(
     ]
     alone = [caches(compiler.compile(package)[0][0]) for package in packages]
     assert [caches(place) for place, _ in compiler.compile(*packages)] == alone
-
-
-@pytest.mark.real
-def test_python_modules_that_are_configuration_files_are_left_to_the_images(
-    compiler: Compiler,
-) -> None:
-    control = control_tarball(
-        "sample",
-        conffiles=["/etc/sample/settings.py"],
-        scripts={"postinst": "#!/bin/sh\npy3compile -p sample /etc/sample\n"},
-        members=[MD5SUMS],
-    )
-    items = [
-        *(folder("./"), folder("./etc/"), folder("./etc/sample/")),
-        file("./etc/sample/settings.py", b"x = 1\n"),
-    ]
-    package = write_package(compiler.folder / "sample.deb", control, tarball(items))
-    assert compiler.make(package)[1].compiles == ()
-
-
-def found_by(program: str, words: Sequence[str], place: Path) -> str:
-    """Return what is said to py3compile itself when the finder is called with these words."""
-    real = place / "real"
-    real.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
-    real.chmod(0o755)
-    script = place / "py3compile"
-    script.write_text(program.replace("/usr/bin/py3compile", str(real)))
-    script.chmod(0o755)
-    return subprocess.run([script, *words], check=True, capture_output=True, text=True).stdout
-
-
-FACTS = UnitFacts(
-    digest=Digest.of(b"x"), name="x", instance="x", version="1", architecture="all", epoch=0,
-    size=0, conffiles=(), files=(), directories=(), links=(),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("words", "passed"),
-    [
-        ("-p one", ""),
-        ("-p two /usr/share/two[x]*", ""),
-        ("-p two /usr/share/twox", "-p|two|/usr/share/twox|"),
-        ("-p one -V 3.13", "-p|one|-V|3.13|"),
-        ("-p three", "-p|three|"),
-        ("", "|"),
-    ],
-)
-def test_the_finder_passes_on_what_is_not_done(words: str, passed: str, tmp_path: Path) -> None:
-    program = finder(
-        [
-            replace(FACTS, compiles=("-p three",)),
-            replace(FACTS, compiled=("-p one",)),
-            replace(FACTS, compiled=("-p two /usr/share/two[x]*",)),
-        ]
-    )
-    assert found_by(program, words.split(), tmp_path) == passed
-
-
-def test_the_finder_is_the_same_in_any_order() -> None:
-    facts = [replace(FACTS, compiled=(f"-p {name}",)) for name in ("b", "a", "c")]
-    assert finder(facts) == finder(facts[::-1])
-
-
-def test_no_finder_is_needed_where_nothing_was_compiled() -> None:
-    assert finder([FACTS, replace(FACTS, compiles=("-p x",))]) == ""
 
 
 def test_the_packages_of_these_tests_are_what_a_lock_says_of_them(tmp_path: Path) -> None:

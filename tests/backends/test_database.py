@@ -24,8 +24,11 @@ from tests.backends.packages import (
 from lamina.backends.deb.archive import Control
 from lamina.backends.deb.database import INFO, Triggers, activations, record, why_husk
 from lamina.backends.deb.unit import make_unit
+from lamina.engine.merged import LINKS, make_links
 from lamina.engine.unit import RECORD, TREE, Directory, UnitFacts
 from lamina.model.digest import Digest
+from lamina.oci.entry import Entry, EntryKind
+from lamina.oci.tree import scan_tree
 
 STATUS = "var/lib/dpkg/status"
 TRIGGERS = "var/lib/dpkg/triggers"
@@ -38,6 +41,21 @@ USUAL = (
     folder("./usr/share/"),
     folder("./usr/share/sample/"),
     file("./usr/share/sample/file"),
+)
+MERGED = (
+    folder("./"),
+    folder("./lib/"),
+    folder("./lib/sample/", 0o711),
+    file("./lib/sample/file"),
+    hard_link("./lib/sample/again", "./lib/sample/file"),
+    link("./lib/sample/link", "file"),
+    folder("./bin/"),
+    file("./bin/sample", mode=0o4755),
+    folder("./usr/"),
+    folder("./usr/lib/"),
+    folder("./usr/lib/sample/", 0o700),
+    file("./usr/lib/sample/other"),
+    folder("./lib64/"),
 )
 
 
@@ -111,6 +129,7 @@ UNPACKED: dict[str, Case] = {
             folder("./var/lib/sample/", 0o700),
         )
     ),
+    "paths through links into /usr": Case(items=MERGED),
     "names without a dot": Case(items=(folder("usr/"), file("usr/sample"))),
     "an empty list": Case(members=(file("./md5sums", b""),), items=(folder("./"),)),
 }
@@ -118,9 +137,12 @@ Database = Mapping[str, tuple[int, bytes]]
 
 
 def new_root(place: Path) -> Path:
-    """Make a root with nothing in it but an empty database."""
+    """Make a root with nothing in it but an empty database and the links into /usr."""
     for name in ("info", "updates", "triggers"):
         (place / "var/lib/dpkg" / name).mkdir(parents=True)
+    for name in LINKS:
+        (place / "usr" / name).mkdir(parents=True)
+    make_links(place, [place])
     for name in ("status", "available"):
         (place / "var/lib/dpkg" / name).touch()
     return place
@@ -169,6 +191,12 @@ def contents(folder_: Path) -> Mapping[str, bytes]:
     return {name: content for name, content in found.items() if content}
 
 
+def replace_source(entry: Entry) -> Entry:
+    """Return an entry without its place on disk, and directories without their times."""
+    mtime = 0 if entry.kind is EntryKind.DIRECTORY else entry.mtime
+    return dataclasses.replace(entry, source=None, mtime=mtime)
+
+
 def records_of(root: Path) -> Mapping[str, Mapping[str, str]]:
     """Return the fields of every package in the database."""
     text = (root / STATUS).read_text()
@@ -212,6 +240,20 @@ def test_dpkg_configures_what_was_written_down_as_what_it_unpacked(
     assert info_of(ours) == info_of(theirs)
 
 
+@pytest.mark.real
+def test_what_lies_behind_a_link_into_usr_lies_where_dpkg_puts_it(tmp_path: Path) -> None:
+    package = Case(items=MERGED).write(tmp_path)
+    ours, theirs = new_root(tmp_path / "ours"), new_root(tmp_path / "theirs")
+    dpkg(theirs, "--unpack", package)
+    write_down(ours, [package])
+    described = [
+        [replace_source(entry) for entry in scan_tree(root) if not entry.path.startswith("var")]
+        for root in (ours, theirs)
+    ]
+    assert described[0] == described[1]
+    assert [entry.path for entry in described[0] if entry.kind is EntryKind.HARDLINK]
+
+
 INTERESTED = Case(
     name="interested",
     members=(
@@ -220,6 +262,8 @@ INTERESTED = Case(
             *("interest by-name", "interest-await by-name-await", "interest-noawait by-nobody"),
             *("interest /usr/share/sample", "interest-noawait /usr/share/sample/file"),
             *("interest /usr/share/sam", "interest /usr/share/sample/file/below", "interest /opt"),
+            *("interest /lib/sample", "interest-noawait /lib", "interest /usr/lib/sample"),
+            "interest /usr/lib",
         ),
     ),
     items=(folder("./"),),
@@ -240,7 +284,9 @@ ACTIVATING = {
 
 @pytest.mark.real
 @pytest.mark.parametrize("lines", ACTIVATING.values(), ids=ACTIVATING)
-@pytest.mark.parametrize("items", [USUAL, (folder("./"), folder("./opt/"))], ids=["file", "folder"])
+@pytest.mark.parametrize(
+    "items", [USUAL, (folder("./"), folder("./opt/")), MERGED[:4]], ids=["file", "folder", "merged"]
+)
 def test_the_same_triggers_are_activated(
     lines: Sequence[str], items: Sequence[Item], tmp_path: Path
 ) -> None:
@@ -401,6 +447,16 @@ def test_the_database_in_a_unit_is_none_of_the_package_s_paths() -> None:
         "/var x",
         "/var/lib x",
     )
+
+
+def test_what_a_unit_has_beside_its_package_activates_nothing() -> None:
+    own, cache = "usr/lib/python3/x.py", "usr/lib/python3/__pycache__"
+    derived = (cache, f"{cache}/x.pyc")
+    interests = [f"/{path}" for path in ("usr/lib/python3", own, *derived)]
+    unit = facts("x", files=[own, f"{cache}/x.pyc"])
+    assert len(activations([(unit, interests)])) == len(interests)
+    unit = dataclasses.replace(unit, derived=derived)
+    assert activations([(unit, interests)]) == ("/usr/lib/python3 x", f"/{own} x")
 
 
 def test_without_triggers_there_are_no_activations() -> None:

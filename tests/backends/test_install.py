@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -128,27 +129,33 @@ def test_services_are_denied_around_all_packages() -> None:
         "user x",
         "unpack a",
         "configure what is left",
+        "learn questions",
         "allow services",
     ]
     assert POLICY in calls[0].argv[-1]
     assert calls[-1].argv[-1] == f"rm -f {POLICY}"
 
 
-def test_essential_packages_come_before_the_accounts() -> None:
+def test_essential_packages_come_first_and_then_what_makes_accounts() -> None:
+    given = packages(*map(unit, ("a", "b", "passwd")))
+    tool = replace(given.facts["passwd"], files=("usr/sbin/useradd",))
     calls = install_calls(
-        locked(("unpack", ["b"]), bootstrap=["a"]),
-        packages(unit("a"), unit("b")),
+        locked(("unpack", ["b"]), bootstrap=["a", "passwd"]),
+        replace(given, facts={**given.facts, "passwd": tool}),
         [ACCOUNT],
         VARIABLES,
     )
+    assert dpkg(calls)[1] == ("--no-triggers", "--configure", "a:amd64")
     assert [call.title for call in calls] == [
         "make dpkg's database",
         "deny services",
-        "unpack a",
+        "unpack a passwd",
+        "configure the essential packages",
         "configure what is left",
         "user x",
         "unpack b",
         "configure what is left",
+        "learn questions",
         "allow services",
     ]
 
@@ -258,6 +265,42 @@ def test_a_record_is_appended_as_it_is(tmp_path: Path) -> None:
     subprocess.run(words, check=True)
     assert (database / "status").read_text() == "Package: before\n\nPackage: a\n\n"
     assert (database / "triggers/Unincorp").read_text() == "before -\n%s $(x) `y` a\n"
+
+
+@pytest.mark.parametrize("apt_looks_into_packages", [True, False])
+def test_debconf_learns_what_only_apt_would_tell_it(
+    tmp_path: Path, *, apt_looks_into_packages: bool
+) -> None:
+    names = ["asks", "has-none", "multi", "silent"]
+    (call,) = (
+        call
+        for call in install_calls(
+            locked(("unpack", names[:2]), ("configure", ["asks"]), ("unpack", names[2:])),
+            packages(*map(unit, names)),
+            [],
+            VARIABLES,
+        )
+        if call.title == "learn questions"
+    )
+    info = tmp_path / "info"
+    info.mkdir()
+    for name in ("asks", "multi:amd64", "silent"):
+        (info / f"{name}.templates").write_text(f"Template: {name}/question\n")
+    (info / "asks.postinst").write_text("#!/bin/sh\n. /usr/share/debconf/confmodule\n")
+    (info / "multi:amd64.postinst").write_text("#!/bin/sh\n")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("perl", "apt-extracttemplates")[: 1 + apt_looks_into_packages]:
+        (programs / name).write_text('#!/bin/sh\nshift 4\nprintf "%s\\n" "$@"\n')
+        (programs / name).chmod(0o755)
+    script = call.argv[2].replace("/var/lib/dpkg/info", str(info))
+    words = [*call.argv[:2], script.replace("/usr/lib/apt", str(programs)), *call.argv[3:]]
+    path = f"{programs}:{os.environ['PATH']}"
+
+    done = subprocess.run(words, env={"PATH": path}, capture_output=True, text=True, check=True)
+
+    learnt = ["multi", f"{info}/multi:amd64.templates", "silent", f"{info}/silent.templates"]
+    assert done.stdout.split() == (learnt if apt_looks_into_packages else [])
 
 
 def test_only_configuration_files_are_unpacked_from_husks() -> None:

@@ -342,9 +342,6 @@ REAL = {
     "a group that packages make": dataclasses.replace(file("./x"), gid=999, group="ceph"),
     "a user by name only": dataclasses.replace(file("./x"), user="mysql"),
     "a group by name only": dataclasses.replace(folder("./x/"), group="ceph"),
-    "a directory below a link into /usr": folder("./lib/"),
-    "a file below a link into /usr": file("./lib64/ld.so"),
-    "a link below a link into /usr": link("./sbin/x", "y"),
     "a configuration file that is a link": link("./etc/conf", "elsewhere"),
 }
 
@@ -371,6 +368,58 @@ def test_the_links_into_usr_themselves_are_shared(name: str, tmp_path: Path) -> 
     (tmp_path / "unit").mkdir()
     package = sample(tmp_path / "sample.deb", [folder("./"), link(f"./{name}", f"usr/{name}")])
     assert make_unit(package, tmp_path / "unit", DIGEST).real == ""
+
+
+def test_what_is_named_through_a_link_into_usr_lies_where_that_leads(tmp_path: Path) -> None:
+    items = [
+        folder("./"),
+        folder("./lib/", 0o700),
+        folder("./lib/sample/", 0o711),
+        file("./lib/sample/x"),
+        link("./lib/sample/y", "x"),
+        folder("./usr/lib/sample/", 0o700),
+        file("./lib/sample.conf"),
+    ]
+    (tmp_path / "unit").mkdir()
+    package = sample(tmp_path / "sample.deb", items, conffiles=["/lib/sample.conf"])
+    facts = make_unit(package, tmp_path / "unit", DIGEST)
+    assert facts.real == ""
+    assert facts.files[:2] == ("usr/lib/sample/x", "usr/lib/sample/y")
+    assert facts.links == ("usr/lib/sample/y",)
+    # As dpkg: what the link leads to stays as it is, and the first of two directories counts.
+    assert facts.directories[:3] == (
+        Directory("usr", 0o755, 0, 0),
+        Directory("usr/lib", 0o755, 0, 0),
+        Directory("usr/lib/sample", 0o711, 0, 0),
+    )
+    names = ("lib", "lib/sample", "lib/sample.conf", "lib/sample/x", "lib/sample/y")
+    assert facts.listed == (*names, "usr/lib/sample")
+    assert facts.conffiles == ("/lib/sample.conf",)
+    assert file_contents(tmp_path / "unit" / HUSK) == {"./lib/sample.conf": b"content\n"}
+    assert listing(tmp_path / "unit" / HUSK) == listing(package)
+    assert UnitFacts.from_json(facts.to_json()) == facts
+
+
+def test_two_names_of_one_path_are_left_to_dpkg(tmp_path: Path) -> None:
+    items = [folder("./"), file("./lib/x", b"one"), file("./usr/lib/x", b"other"), file("./y")]
+    (tmp_path / "unit").mkdir()
+    package = sample(tmp_path / "sample.deb", items)
+    facts = make_unit(package, tmp_path / "unit", DIGEST)
+    assert facts.real == "lib/x and usr/lib/x are one path where /usr is merged"
+    assert facts.files == ("usr/lib/x", "y")
+    assert listing(tmp_path / "unit" / HUSK) == listing(package)
+
+
+def test_modules_that_dpkg_calls_otherwise_are_compiled_in_the_images(tmp_path: Path) -> None:
+    script = {"postinst": "py3compile -p sample /usr/lib/sample\n"}
+    calls = []
+    for number, names in enumerate(([], ["./lib/sample/x.py"], ["./lib/sample/x"])):
+        items = [folder("./"), file("./usr/lib/sample/y.py"), *map(file, names)]
+        control = control_tarball(scripts=script)
+        package = write_package(tmp_path / f"{number}.deb", control, tarball(items))
+        (tmp_path / str(number)).mkdir()
+        calls.append(make_unit(package, tmp_path / str(number), DIGEST).compiles)
+    assert calls == [("-p sample /usr/lib/sample",), (), ("-p sample /usr/lib/sample",)]
 
 
 def test_lines_of_conffiles_with_a_flag_name_no_file_of_the_package(tmp_path: Path) -> None:

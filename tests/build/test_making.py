@@ -51,12 +51,13 @@ def some(number: int, interpreter: Interpreter | None) -> list[Unpacking]:
     return [Unpacking(ref=a_unit(f"unit{n}"), interpreter=interpreter) for n in range(number)]
 
 
+LAST = Unpacking(ref=a_unit("last"), interpreter=ONE)
 BATCHES: Mapping[str, tuple[Sequence[Unpacking], Sequence[int]]] = {
     "nothing": ([], []),
     "without an interpreter one by one": (some(3, None), [1, 1, 1]),
     "with one together": (some(12, ONE), [12]),
     "of one interpreter each": (
-        [*some(1, None), *some(2, ONE), *some(3, OTHER), *some(1, ONE)],
+        [*some(1, None), *some(2, ONE), *some(3, OTHER), LAST],
         [1, 2, 3, 1],
     ),
 }
@@ -69,6 +70,19 @@ def test_units_are_made_in_batches_in_their_order(case: str) -> None:
     assert [len(batch) for batch in found] == sizes
     assert [each for batch in found for each in batch] == wanted
     assert all(len({each.interpreter for each in batch}) == 1 for batch in found)
+
+
+def test_what_an_interpreter_runs_from_is_made_before_all_that_it_compiles() -> None:
+    libc6, python, pip, openssl = map(a_unit, ("libc6", "python3.13", "python3-pip", "openssl"))
+    interpreter = an_interpreter("python", python, openssl, a_unit("not-asked-for"))
+    plain = {ref: Unpacking(ref=ref) for ref in (libc6, python, openssl)}
+    own, yaml = (Unpacking(ref=ref, interpreter=interpreter) for ref in (python, pip))
+    assert list(batches([plain[libc6], own, plain[openssl], yaml])) == [
+        (plain[libc6],),
+        (plain[python],),
+        (plain[openssl],),
+        (own, yaml),
+    ]
 
 
 def test_a_batch_has_no_more_units_however_many_are_wanted() -> None:
@@ -85,10 +99,16 @@ def test_each_image_s_modules_are_compiled_by_its_ancestors_interpreter() -> Non
     assert [each.ref for own in (first, second, third) for each in own] == [
         ref for own in LINE for ref in own
     ]
-    assert {each.interpreter for each in (*first, *second)} == {None}
+    assert {each.interpreter for each in first} == {None}
     (yaml,) = third
     assert yaml.interpreter is not None
     assert yaml.interpreter.units == (*LINE[0], *LINE[1])
+
+
+def test_of_the_image_that_brings_the_interpreter_this_compiles_its_own_packages_alone() -> None:
+    _, (python, apt), (yaml,) = unpackings(LINE)
+    assert python.interpreter == yaml.interpreter
+    assert apt.interpreter is None
 
 
 def test_a_unit_with_compiled_modules_is_another_than_its_package() -> None:
@@ -102,8 +122,9 @@ def test_a_unit_with_compiled_modules_is_another_than_its_package() -> None:
 def test_a_lock_holds_the_packages_and_all_that_units_may_be_made_of_them() -> None:
     catalog = a_catalog(an_image("base"), an_image("python", "base"), an_image("yaml", "python"))
     lock = a_lock(catalog, dict(zip(("base", "python", "yaml"), LINE, strict=True)))
-    (yaml,) = unpackings(LINE)[-1]
-    assert locked_units(lock) == {ref.digest for own in LINE for ref in own} | {yaml.compiled}
+    _, (python, _apt), (yaml,) = unpackings(LINE)
+    packages = {ref.digest for own in LINE for ref in own}
+    assert locked_units(lock) == packages | {python.compiled, yaml.compiled}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +218,9 @@ def test_a_unit_whose_modules_cannot_be_compiled_is_not_made_again(shop: Worksho
     assert make(shop.store, wanted) == {}
     facts = find_unit(shop.store, wanted)
     assert facts is not None
-    assert (facts.digest, facts.compiles) == (wanted.ref.digest, ())
-    assert find_unit(shop.store, replace(wanted, interpreter=OTHER)) == facts
+    assert (facts.digest, facts.compiles) == (wanted.compiled, ())
+    assert make(shop.store, wanted) == {}
+    assert shop.units() == {wanted.compiled.hex, python.units[0].digest.hex}
 
 
 @pytest.mark.real
@@ -225,6 +247,35 @@ def test_a_unit_that_was_changed_is_made_again(shop: Workshop) -> None:
     assert find_unit(shop.store, wanted) is None
     assert make(shop.store, wanted) == {}
     assert module.read_bytes() == whole
+
+
+@pytest.mark.real
+def test_a_unit_of_another_version_of_lamina_is_made_again(shop: Workshop) -> None:
+    wanted = Unpacking(ref=shop.plain("plain"))
+    assert make(shop.store, wanted) == {}
+    with shop.store.work_folder() as work:
+        folder = shop.store.unit_path(wanted.ref.digest).rename(work / "unit")
+        whole = (folder / FACTS).read_text()
+        (folder / FACTS).write_text('{"format": 1, "name": "plain"}')
+        shop.store.keep_unit(folder, wanted.ref.digest)
+    assert find_unit(shop.store, wanted) is None
+    assert make(shop.store, wanted) == {}
+    assert (shop.store.unit_path(wanted.ref.digest) / FACTS).read_text() == whole
+
+
+@pytest.mark.real
+def test_an_interpreter_compiles_its_own_packages_beside_those_that_it_runs_from(
+    shop: Workshop,
+) -> None:
+    python = shop.interpreter()
+    (own,) = python.units
+    module = shop.modules("python3")
+    python = replace(python, units=(own, module))
+    wanted = Unpacking(ref=module, interpreter=python)
+    assert make(shop.store, wanted) == {}
+    assert len(shop.made(wanted)) == 1
+    assert shop.made(Unpacking(ref=module)) == ()
+    assert shop.units() == {own.digest.hex, module.digest.hex, wanted.compiled.hex}
 
 
 def no_package(shop: Workshop) -> UnitRef:

@@ -20,6 +20,7 @@ Steps = tuple[str | int, ...]
 
 FILES = [
     "_common/users.yaml",
+    "_common/rules.yaml",
     "_common/distros/debian-13.yaml",
     "_common/infra/base.yaml",
     "good-inheritance/catalog/infra/fleet.yaml",

@@ -45,11 +45,13 @@ GOOD = [
     "good-types",
 ]
 
+SINGLE = ("users.yaml", "sources.yaml", "rules.yaml")
+
 
 def catalogue_files(folder: Path) -> list[Path]:
     sections = ("infra", "openstack", "distros")
     return [
-        *(path for path in (folder / "users.yaml", folder / "sources.yaml") if path.exists()),
+        *(folder / name for name in SINGLE if (folder / name).exists()),
         *(path for name in sections for path in (folder / name).glob("*")),
     ]
 
@@ -96,5 +98,6 @@ def test_a_fault_of_a_single_file_is_seen_by_the_schema(case: str) -> None:
 
 def test_every_key_has_a_description() -> None:
     named = dict(keys(SCHEMA["$defs"]))
-    assert {"images", "packages", "uid", "suites", "append", "interval", "runs_as"} <= set(named)
+    wanted = {"images", "packages", "uid", "suites", "glob", "append", "interval", "runs_as"}
+    assert wanted <= set(named)
     assert [key for key, found in keys(SCHEMA["$defs"]) if not found.get("description")] == []

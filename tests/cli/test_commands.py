@@ -10,6 +10,7 @@ import pytest
 from tests.cli.conftest import Lamina, values
 from tests.cli.zoo import ZOO, write_zoo_lock
 
+from lamina.catalog import default_folder
 from lamina.model.built import Built
 from lamina.model.image import ImageId, Type
 
@@ -73,6 +74,43 @@ def test_list_can_show_only_what_cannot_be_built_and_why(lamina: Lamina) -> None
 
 
 @pytest.mark.usefixtures("zoo")
+def test_what_cannot_be_built_is_told_of_any_distribution(lamina: Lamina) -> None:
+    elsewhere = values(
+        lamina("list", "--json", "--unbuildable", "--distro", "rocky-9", "--kind", "infra", *ZOO)
+    )
+
+    assert [(one["name"], one["reason"]) for one in elsewhere] == []
+    ovs = values(lamina("list", "--json", "--unbuildable", "--distro", "rocky-9", "family:ovsdpdk"))
+    why = "Open vSwitch is not packaged with DPDK apart"
+    assert {one["name"]: one["reason"] for one in ovs} == {
+        "ovsdpdk": why,
+        "ovsdpdk-db": f"its parent 'ovsdpdk' cannot be built: {why}",
+        "ovsdpdk-vswitchd": f"its parent 'ovsdpdk' cannot be built: {why}",
+    }
+    assert not any(one["buildable"] for one in ovs)
+
+
+@pytest.mark.usefixtures("zoo")
+def test_a_distribution_that_can_have_everything_says_so(lamina: Lamina) -> None:
+    ran = lamina("list", "--unbuildable", "zebra-server")
+
+    assert ran.out == "debian-13 can have every one of these images\n"
+    assert values(lamina("list", "--unbuildable", "--json", "zebra-server")) == []
+
+
+@pytest.mark.usefixtures("zoo")
+def test_a_kind_can_be_chosen_beside_any_selection(lamina: Lamina) -> None:
+    assert [
+        one["name"] for one in values(lamina("list", "--json", "--kind", "openstack", *ZOO))
+    ] == ["yak-api"]
+    kinds = {one["kind"] for one in values(lamina("list", "--json", "--kind", "infra"))}
+    assert kinds == {"infra"}
+    assert lamina("tree", "--kind", "openstack", *ZOO).out == (
+        "base\n├── binary-yak-api\n└── source-yak-api\n"
+    )
+
+
+@pytest.mark.usefixtures("zoo")
 def test_list_can_print_references(lamina: Lamina) -> None:
     legacy = lamina("list", "zebra-server", "--names", "legacy", "--tag", "9")
     split = values(lamina("list", "yak-api", "--names", "split", "--json"))
@@ -115,6 +153,21 @@ def test_tree_as_json_is_nested(lamina: Lamina) -> None:
             ],
         }
     ]
+
+
+@pytest.mark.usefixtures("zoo")
+def test_docs_writes_pages_of_all_catalogues_and_tells_which(lamina: Lamina, folder: Path) -> None:
+    first = values(lamina("docs", "--to", "pages", "--json"))
+    again = lamina("docs", "--to", "pages")
+
+    pages = sorted(path.name for path in (folder / "pages").iterdir())
+    assert {"README.md", "base.md", "yak.md", "zebra.md"} <= set(pages)
+    assert first == {"written": first["written"], "unchanged": [], "removed": []}
+    assert sorted(first["written"]) == pages
+    assert again.out == f"pages: 0 written, {len(pages)} unchanged, 0 removed\n"
+    zebra = (folder / "pages" / "zebra.md").read_text()
+    assert "Written in `zoo/infra/zebra.yaml`." in zebra
+    assert "- Not for: too fast (debian-12, debian-13)" in zebra
 
 
 @pytest.mark.usefixtures("zoo")
@@ -280,6 +333,23 @@ def test_completion_prints_a_script(lamina: Lamina, shell: str) -> None:
 
     assert ran.code == 0
     assert "_LAMINA_COMPLETE" in ran.out
+
+
+def test_a_shell_completes_distributions(lamina: Lamina, zoo: Path) -> None:
+    (zoo / "zoo" / "distros").mkdir()
+    own = (default_folder() / "distros" / "debian-13.yaml").read_text()
+    (zoo / "zoo" / "distros" / "debian-14.yaml").write_text(own.replace("debian-13", "debian-14"))
+
+    def completed(words: str, count: int) -> list[str]:
+        return lamina(
+            _LAMINA_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(count)
+        ).out.split()
+
+    assert completed("lamina list --distro debian-1", 3) == [
+        *("plain,debian-12", "plain,debian-13", "plain,debian-14")
+    ]
+    assert completed("lamina lock --distro rock", 3) == ["plain,rocky-9"]
+    assert completed("lamina build --distro plan9", 3) == []
 
 
 @pytest.mark.usefixtures("zoo")

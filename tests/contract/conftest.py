@@ -20,7 +20,12 @@ _ENTER = """
 mount --bind /usr "$1/usr"
 mount --bind "$1/local" "$1/usr/local"
 mount --bind /proc "$1/proc"
-mount --bind /dev "$1/dev"
+mount -t tmpfs -o mode=0755 tmpfs "$1/dev"
+for name in null zero full random urandom; do
+    touch "$1/dev/$name"
+    mount --bind "/dev/$name" "$1/dev/$name"
+done
+ln -s /proc/self/fd "$1/dev/fd"
 root=$1 user=$2
 shift 2
 exec chroot --userspec="$user" "$root" "$@"

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from tests.conftest import Workshop
-from tests.whole.engines import podman, run
 
 pytestmark = pytest.mark.real
 
@@ -79,30 +75,3 @@ def test_an_authority_of_the_deployment_is_trusted(built: Workshop) -> None:
         "openssl verify -CApath /etc/ssl/certs ca-certificates/proof.pem"
     )
     assert lines(built, _AUTHORITY + script) == ["ca-certificates/proof.pem: OK"]
-
-
-def test_podman_starts_a_service_as_a_deployment_does(
-    built: Workshop, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    mounted = tmp_path / "config"
-    mounted.mkdir()
-    (mounted / "memcached.conf").write_text("-m 64\n")
-    entry = {"dest": "/etc/memcached/", "owner": "memcached", "perm": "0400"}
-    source = "/var/lib/kolla/config_files/memcached.conf"
-    config = {"command": "memcached --version", "config_files": [{"source": source, **entry}]}
-    (mounted / "config.json").write_text(json.dumps(config))
-    engine = podman(tmp_path_factory.mktemp("podman"))  # podman takes short paths only
-    reference = "localhost/memcached:proof"
-    built.lamina("export", "memcached", "--to", f"{engine.transport}{reference}")
-
-    printed = run(
-        [
-            *(*engine.program, "run", "--rm", "--network", "host"),
-            *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"),
-            *("--volume", f"{mounted}:/var/lib/kolla/config_files:ro"),
-            *("--env", "KOLLA_CONFIG_STRATEGY=COPY_ALWAYS", reference, "kolla_start"),
-        ]
-    )
-
-    assert printed.splitlines()[0] == "kolla_start: memcached --version"
-    assert printed.splitlines()[1].startswith("memcached 1.")

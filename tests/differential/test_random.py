@@ -13,7 +13,7 @@ import pytest
 from debian.deb822 import Packages
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
-from tests.conftest import Workshop
+from tests.conftest import DISTRO, Workshop
 from tests.differential.against_apt import Fleet, unexplained
 
 from lamina.catalog import default_folder, load_catalog
@@ -62,7 +62,7 @@ def test_a_set_equals_what_apt_get_leaves(workshop: Workshop, chosen: tuple[str,
 )
 @given(draw=st.data())
 def test_a_random_set_equals_what_apt_get_leaves(workshop: Workshop, draw: st.DataObject) -> None:
-    names = candidates(workshop.store / "roots" / "debian-13-amd64" / "var/lib/apt/lists")
+    names = candidates(workshop.store / "roots" / f"{DISTRO}-amd64" / "var/lib/apt/lists")
     chosen = draw.draw(st.lists(st.sampled_from(names), min_size=1, max_size=4, unique=True))
     assume(built_alike(workshop, chosen))
 
@@ -81,7 +81,7 @@ def built_alike(workshop: Workshop, chosen: Sequence[str]) -> bool:
         if workshop.lamina("lock", *options, code=None).returncode:
             return False
         workshop.lamina("build", *options, str(PROOF))
-        catalog = load_catalog([default_folder(), overlay], "debian-13")
+        catalog = load_catalog([default_folder(), overlay], DISTRO)
         found = unexplained(Fleet.at(catalog, lock, workshop.store), PROOF, folder)
         assert not found, f"{chosen}: " + "\n".join(
             f"{path}: {ours} / {apts}" for path, (ours, apts) in found.items()

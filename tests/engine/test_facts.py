@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.engine.unit import Directory, UnitFacts
+from lamina.engine.unit import Directory, LibraryCall, UnitFacts
 from lamina.model.digest import Digest
 from lamina.model.lock import UnitKind
 
@@ -29,11 +29,15 @@ facts = st.builds(
         tuple
     ),
     links=lists,
+    listed=lists,
     interests=lists,
     activates=lists,
     notifies=lists,
     compiles=lists,
     compiled=lists,
+    library=st.none() | st.builds(LibraryCall, argv=lists, owner=names, folder=names),
+    left=lists,
+    derived=lists,
     real=names,
     husk=names,
     kind=st.sampled_from(UnitKind),
@@ -47,7 +51,8 @@ def test_facts_survive_the_disk(given_facts: UnitFacts) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "null", '{"name": 1}', "{", '"x"', '{"files": 3}']
+    "text",
+    ["", "[]", "null", "{", '"x"', *(f'{{"format": 2{more}}}' for more in ("", ', "files": 3'))],
 )
 def test_damaged_facts_are_told(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
@@ -62,7 +67,12 @@ def test_facts_with_something_missing_are_told() -> None:
             directories=(Directory("a", 1, 2, 3),),
         ).to_json()
     )  # fmt: skip
-    for name in whole.keys() - {"real", "husk"}:
+    for name in whole.keys() - {"format", "real", "husk"}:
         part = {key: value for key, value in whole.items() if key != name}
         with pytest.raises((ValueError, KeyError, TypeError)):
             UnitFacts.from_json(json.dumps(part))
+
+
+@pytest.mark.parametrize("text", ["{}", '{"name": "x"}', '{"format": 1, "new": []}'])
+def test_facts_that_another_version_wrote_count_as_none(text: str) -> None:
+    assert UnitFacts.from_json(text) is None

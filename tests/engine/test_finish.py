@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.engine.boxes import VARIABLES, Workbench
+from tests.engine.test_keystore import store
 
 from lamina.engine.finish import file_binds, finish_calls
 from lamina.engine.sandbox import Call, run
@@ -14,6 +15,7 @@ from lamina.model.image import FileCopy, Image, ImageId, Kind
 RULES = (
     PathRule(glob="/var/log/*.log", action="empty", why="logs"),
     PathRule(glob="/var/cache/*", action="remove", why="caches"),
+    PathRule(glob="/etc/keys/*", action="undate", why="times"),
 )
 
 
@@ -51,10 +53,13 @@ def test_an_image_is_finished_in_order() -> None:
         RULES,
         VARIABLES,
     )
-    assert [call.title for call in calls] == ["file /x", "step", "step", "remove", "empty"]
+    assert [call.title for call in calls] == [
+        *("file /x", "step", "step", "remove", "empty", "undate")
+    ]
     assert [call.argv[-1] for call in calls[1:3]] == ["one", "two"]
     assert calls[3].argv[-2:] == ("/y", "/var/cache/*")
     assert calls[4].argv[-1] == "/var/log/*.log"
+    assert calls[5].argv[-1] == "/etc/keys/*"
     assert all(call.environment == VARIABLES for call in calls)
 
 
@@ -124,3 +129,17 @@ def test_a_step_that_fails_is_the_last(bench: Workbench) -> None:
     results = run(box, calls)
     assert [result.good for result in results] == [False]
     assert not list(box.upper.iterdir())
+
+
+@pytest.mark.real
+def test_a_keystore_stays_only_without_its_times(bench: Workbench, tmp_path: Path) -> None:
+    """The root has no Python: only an image with a keystore needs one, and then must have it."""
+    rule = PathRule(glob="/etc/keys/*", action="undate", why="")
+    results = run(bench.box(), finish_calls(image(), (rule,), VARIABLES))
+    assert [result.good for result in results] == [True]
+
+    (tmp_path / "store").write_bytes(store([("name", b"certificate")], [7]))
+    files = (copy(tmp_path / "store", "/etc/keys/a store"),)
+    box = bench.box(binds=file_binds(files))
+    results = run(box, finish_calls(image(files=files), (rule,), VARIABLES))
+    assert [result.good for result in results] == [True, False]

@@ -37,6 +37,7 @@ def unit(
     links: Sequence[str] = (),
     directories: Sequence[Directory | str] = (),
     conffiles: Sequence[str] = (),
+    listed: Sequence[str] = (),
     interests: Sequence[str] = (),
     real: str = "",
     epoch: int = 0,
@@ -55,6 +56,7 @@ def unit(
             d if isinstance(d, Directory) else Directory(d, 0o755, 0, 0) for d in directories
         ),
         links=tuple(links),
+        listed=tuple(listed),
         interests=tuple(interests),
         real=real,
     )
@@ -171,8 +173,8 @@ def test_links_are_known_from_units_and_deltas() -> None:
 
 
 PARENT = stack(
-    [unit("parent", files=["bin/old"], directories=["dir"], conffiles=["/etc/old"])],
-    [entry("link", EntryKind.SYMLINK)],
+    [unit("parent", files=["usr/bin/old"], directories=["dir"], conffiles=["/etc/old"])],
+    [entry("link", EntryKind.SYMLINK), entry("lib", EntryKind.SYMLINK)],
 )
 UNSHAREABLE: dict[str, tuple[Sequence[UnitFacts], dict[str, str]]] = {
     "nothing in common": ([unit("a", files=["x"]), unit("b", files=["y"])], {}),
@@ -191,8 +193,8 @@ UNSHAREABLE: dict[str, tuple[Sequence[UnitFacts], dict[str, str]]] = {
         dict.fromkeys("ab", "etc/x is in another of the image's packages"),
     ),
     "a file of the parent": (
-        [unit("a", files=["bin/old"])],
-        {"a": "bin/old is in a package of the image's parent"},
+        [unit("a", files=["usr/bin/old"])],
+        {"a": "usr/bin/old is in a package of the image's parent"},
     ),
     "a configuration file of the parent": (
         [unit("a", files=["etc/old"])],
@@ -211,10 +213,26 @@ UNSHAREABLE: dict[str, tuple[Sequence[UnitFacts], dict[str, str]]] = {
         {"a": "dir is a directory elsewhere"},
     ),
     "a diverted file": (
-        [unit("a", files=["bin/sh"]), unit("owner", files=["bin/other"])],
-        {"a": "bin/sh is diverted by owner"},
+        [unit("a", files=["usr/bin/sh"]), unit("owner", files=["usr/bin/other"])],
+        {"a": "usr/bin/sh is diverted by owner"},
     ),
-    "a file that its own package diverts": ([unit("owner", files=["bin/sh"])], {}),
+    "a file that its own package diverts": ([unit("owner", files=["usr/bin/sh"])], {}),
+    "a configuration file through a link into /usr": (
+        [unit("a", files=["usr/lib/x"]), unit("b", conffiles=["/lib/x"], listed=["lib/x"])],
+        dict.fromkeys("ab", "usr/lib/x is in another of the image's packages"),
+    ),
+    "a path through a link into /usr": (
+        [unit("a", files=["usr/lib/x"], listed=["lib", "lib/x"])],
+        {},
+    ),
+    "a path through a link that a package of its own brings": (
+        [unit("a", files=["usr/sbin/x"], listed=["sbin/x"]), unit("b", links=["sbin"])],
+        {},
+    ),
+    "a path through a link that is not there": (
+        [unit("a", files=["usr/lib/x", "usr/lib32/x"], listed=["lib/x", "lib32/x"])],
+        {"a": "lib32 is no link into /usr here"},
+    ),
 }
 
 
@@ -223,6 +241,11 @@ def test_dpkg_unpacks_itself_what_a_tree_cannot_stand_for(case: str) -> None:
     units, reasons = UNSHAREABLE[case]
     found = unshareable(PARENT, {each.name: each for each in units}, [Diversion("bin/sh", "owner")])
     assert found == reasons
+
+
+def test_an_image_made_from_nothing_has_the_links_into_usr() -> None:
+    units = {"a": unit("a", files=["usr/lib/x"], listed=["lib/x"])}
+    assert unshareable(EMPTY, units, []) == {}
 
 
 # Below, what is unpacked in order, the places of the trees among that, what must be made anew.

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 import pytest
 from benchmarks.command import write_catalog
+from benchmarks.lab.document import fill, require_places
+from benchmarks.lab.fleet_table import most_alike
 from benchmarks.lab.report import Figure, Load, Report, show
 from click.testing import CliRunner
 
@@ -37,6 +39,44 @@ def test_every_benchmark_tells_how_it_measures_and_takes_a_subset(name: str) -> 
     assert told.exit_code == 0
     assert {"--repeat", "--json", "--folder"} <= set(re.findall(r"--[a-z]+", told.output))
     assert "[SELECT]..." in told.output or "[PACKAGE]..." in told.output
+
+
+def test_what_is_measured_goes_into_its_place_of_a_document(tmp_path: Path) -> None:
+    document = tmp_path / "page.md"
+    document.write_text(
+        "# Page\n<!-- a -->\n<!-- end of a -->\n\n<!-- b -->\nold\n<!-- end of b -->\n"
+    )
+
+    for _ in range(2):
+        fill(document, {"a": "first\n\nsecond", "b": "new"})
+
+    assert document.read_text() == (
+        "# Page\n<!-- a -->\nfirst\n\nsecond\n<!-- end of a -->\n\n"
+        "<!-- b -->\nnew\n<!-- end of b -->\n"
+    )
+    with pytest.raises(SystemExit, match="no place between <!-- c --> and <!-- end of c -->"):
+        require_places(document, ("a", "c"))
+
+
+def test_the_documents_have_places_for_what_is_measured(checkout: Path) -> None:
+    require_places(checkout / "docs" / "fleet.md", ("versions", "build", "test"))
+    require_places(checkout / "docs" / "storage.md", ("default-fleet", "synthetic-fleet"))
+
+
+@pytest.mark.parametrize(
+    ("image", "packages", "main"),
+    [
+        ("etcd", ["etcd-client", "etcd-server"], "etcd-server"),
+        ("iscsid", ["open-iscsi", "python3-rtslib-fb", "targetcli-fb"], "open-iscsi"),
+        ("ceph-osd", ["btrfs-progs", "ceph-osd", "gdisk"], "ceph-osd"),
+        ("hacluster-pcs", ["crmsh", "pcs"], "pcs"),
+        ("prometheus-base", [], ""),
+    ],
+)
+def test_an_image_is_about_the_package_that_is_called_like_it(
+    image: str, packages: list[str], main: str
+) -> None:
+    assert most_alike(image, packages) == main
 
 
 def test_the_synthetic_catalogue_has_as_many_images_as_asked_for(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_a_list_has_the_name_that_apt_gives_it(root: SolverRoot, url: str) -> No
 def test_a_distribution_whose_key_is_not_installed_is_told(tmp_path: Path) -> None:
     distro = a_distro(replace(DEBIAN, keyring="/usr/share/keyrings/of-nowhere.gpg"))
     with (
-        pytest.raises(UsageError, match="apt-get install debian-archive-keyring"),
+        pytest.raises(UsageError, match="install of-nowhere"),
         solver_root(distro, distro.repositories, Mirrors(urls={}), tmp_path),
     ):
         pass

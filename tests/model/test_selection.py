@@ -6,8 +6,14 @@ from hypothesis import strategies as st
 from tests.model.fleets import FLEET
 
 from lamina.errors import UsageError
-from lamina.model.image import ImageId
-from lamina.model.selection import select, with_ancestors, with_descendants
+from lamina.model.image import ImageId, Kind
+from lamina.model.selection import (
+    Selection,
+    of_kind,
+    select,
+    with_ancestors,
+    with_descendants,
+)
 
 NOVA = "binary-nova-base source-nova-base binary-nova-api source-nova-api source-nova-compute"
 SELECTED = [
@@ -71,6 +77,29 @@ def ids(text: str) -> tuple[ImageId, ...]:
 @pytest.mark.parametrize(("listed", "expected"), SELECTED, ids=lambda value: str(value)[:40])
 def test_terms_select_in_the_order_of_the_catalogue(listed: list[str], expected: str) -> None:
     assert select(FLEET, listed, profiles=PROFILES) == ids(expected)
+
+
+def test_a_kind_leaves_the_selected_images_of_that_kind() -> None:
+    chosen = select(FLEET, ["keystone", "base", "cron"])
+
+    assert of_kind(FLEET, chosen, Kind.INFRA) == ids("base cron")
+    assert of_kind(FLEET, chosen, Kind.OPENSTACK) == ids("binary-keystone source-keystone")
+    assert of_kind(FLEET, chosen, None) == chosen
+
+
+def test_a_kind_that_no_selected_image_has_is_refused() -> None:
+    with pytest.raises(UsageError) as refused:
+        of_kind(FLEET, ids("cron"), Kind.OPENSTACK)
+
+    assert str(refused.value).splitlines() == [
+        "--kind openstack: no selected image is of this kind",
+        "  leave it out, or select others",
+    ]
+
+
+def test_a_selection_is_printed_as_it_is_typed() -> None:
+    assert str(Selection(terms=("cron", "ovn*"), kind=Kind.INFRA)) == "--kind infra cron ovn*"
+    assert str(Selection()) == ""
 
 
 def test_no_terms_select_everything() -> None:

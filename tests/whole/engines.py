@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# A container keeps to this machine's loopback, and asks for no higher limits than root may give.
-_RUN = ("--rm", "--network", "host", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+# Engines would raise them, which not every machine allows its root.
+_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+LIMITS = ("--ulimit", f"nofile={_FILES}:{_FILES}", "--ulimit", "nproc=1024:1024")
+# A container keeps to this machine's loopback.
+_RUN = ("--rm", "--network", "host", *LIMITS)
 
 
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
     """Run a program and return what it prints."""
-    done = subprocess.run(
+    done = attempt(command, environment)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def attempt(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program, whatever comes of it."""
+    return subprocess.run(
         command,
         env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
@@ -26,8 +39,6 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"{command}: {done.stderr}"
-    return done.stdout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +49,21 @@ class Engine:
     transport: str  # what stands before a reference in lamina's `--to`
     environment: Mapping[str, str]
 
+    def call(self, *words: str) -> str:
+        """Run a command of the engine and return what it prints."""
+        return run([*self.program, *words], self.environment)
+
+    def attempt(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the engine, whatever comes of it."""
+        return attempt([*self.program, *words], self.environment)
+
     def run(self, reference: str, *command: str) -> str:
         """Run a command in a container and return what it prints."""
-        return run([*self.program, "run", *_RUN, reference, *command], self.environment)
+        return self.call("run", *_RUN, reference, *command)
 
     def inspect(self, reference: str) -> dict[str, Any]:
         """Return what the engine knows of an image."""
-        (image,) = json.loads(run([*self.program, "image", "inspect", reference], self.environment))
+        (image,) = json.loads(self.call("image", "inspect", reference))
         return dict(image)
 
 

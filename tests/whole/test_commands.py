@@ -114,6 +114,13 @@ def test_the_tests_of_built_images_run_again(built: Workshop) -> None:
     assert "## stop: SIGTERM\n" in log
 
 
+def test_the_tests_of_a_kind_are_those_of_what_is_built_of_it(built: Workshop) -> None:
+    result = asked(built, "test", "--kind", "openstack")
+
+    assert [one["image"] for one in result["images"]] == ["source-openstack-base"]
+    assert result["counts"] == {"tested": 1}
+
+
 @pytest.mark.parametrize(
     ("command", "output", "code"),
     [

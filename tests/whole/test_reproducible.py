@@ -40,8 +40,9 @@ images:
       - date +%Z > /srv/zone
       - locale > /srv/locale
       - echo "$HOME" > /srv/home
+      - head -c 16 /dev/urandom > /srv/secret
 """
-SHOWS = ("srv/date", "srv/order", "srv/second")
+SHOWS = ("srv/date", "srv/order", "srv/second", "srv/secret")
 SURROUNDINGS = {
     "TZ": "Pacific/Kiritimati",
     "LC_ALL": "POSIX",

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from lamina.backends.deb.bytecode import PY3COMPILE, finder
 from lamina.backends.deb.install import (
     PACKAGES,
     PROGRAMS,
@@ -21,8 +20,11 @@ from lamina.backends.deb.install import (
     environment,
     install_calls,
 )
+from lamina.backends.deb.library import DPKG, lister
+from lamina.backends.deb.python_calls import PY3COMPILE, finder
 from lamina.build.units import Units
 from lamina.engine import delta, finish, sandbox
+from lamina.engine.merged import make_links
 from lamina.engine.sandbox import Bind, Call, Sandbox
 from lamina.engine.stack import (
     DIVERSIONS,
@@ -186,9 +188,11 @@ def _refuse_intrusions(job: Job, real: Mapping[str, str]) -> None:
 def _sandbox(job: Job, store: Store, folder: Path, trees: tuple[str, ...]) -> Sandbox:
     programs = folder / "programs"
     programs.mkdir()
-    if program := finder([job.facts[key] for key in trees]):
-        (programs / PY3COMPILE).write_text(program)
-        (programs / PY3COMPILE).chmod(0o755)
+    facts = [job.facts[key] for key in trees]
+    for name, program in ((PY3COMPILE, finder(facts)), (DPKG, lister(facts))):
+        if program:
+            (programs / name).write_text(program)
+            (programs / name).chmod(0o755)
     box = Sandbox(
         lowers=(*_trees(job, store, trees), *job.stack.lowers),
         folder=folder,
@@ -200,6 +204,8 @@ def _sandbox(job: Job, store: Store, folder: Path, trees: tuple[str, ...]) -> Sa
         ),
     )
     sandbox.prepare(box)
+    if not job.stack.lowers:
+        make_links(box.upper, box.lowers)
     wanted = corrections(
         job.stack,
         [job.facts[key] for key in job.locked.units],

@@ -9,9 +9,9 @@ from functools import cache
 from itertools import groupby
 from pathlib import Path
 
-from lamina.backends.deb.bytecode import compile_modules, find_interpreter
+from lamina.backends.deb.bytecode import compile_modules, find_interpreter, is_interpreter
 from lamina.backends.kinds import BACKENDS
-from lamina.engine.unit import FACTS, TREE, UnitFacts, Unpacking, read_facts
+from lamina.engine.unit import FACTS, TREE, Interpreter, UnitFacts, Unpacking, read_facts
 from lamina.errors import Fault, LaminaError, StoreError
 from lamina.model.digest import Digest
 from lamina.model.lock import Lock, UnitKind, UnitRef
@@ -24,17 +24,24 @@ _BATCH = 40  # units whose modules are compiled in one sandbox, whose start they
 def unpackings(line: Sequence[Sequence[UnitRef]]) -> tuple[tuple[Unpacking, ...], ...]:
     """Return which units each image of a line needs; `line` has what they are made of.
 
-    The oldest image comes first. Modules of artifacts are not compiled: no package asks for that.
+    The oldest image comes first. Of the image that brings the interpreter, this compiles its own
+    packages and no others, which may be configured before it is there. Modules of artifacts are
+    not compiled: no package asks for that.
     """
     packages = [[ref for ref in own if ref.kind is UnitKind.PACKAGE] for own in line]
-    interpreters = [find_interpreter(packages[:number]) for number in range(len(line))]
+    found = [find_interpreter(packages[:number]) for number in range(len(line) + 1)]
     return tuple(
         tuple(
-            Unpacking(ref=ref, interpreter=interpreter if ref.kind is UnitKind.PACKAGE else None)
+            Unpacking(ref=ref, interpreter=here if _is_compiled_by(ref, before) else None)
             for ref in own
         )
-        for own, interpreter in zip(line, interpreters, strict=True)
+        for own, before, here in zip(line, found, found[1:], strict=False)
     )
+
+
+def _is_compiled_by(ref: UnitRef, before: Interpreter | None) -> bool:
+    """Tell whether an interpreter compiles modules of `ref`; `before` is the ancestors'."""
+    return ref.kind is UnitKind.PACKAGE and (before is not None or is_interpreter(ref.name))
 
 
 def locked_units(lock: Lock) -> frozenset[Digest]:
@@ -49,7 +56,8 @@ def locked_units(lock: Lock) -> frozenset[Digest]:
 def find_unit(store: Store, wanted: Unpacking) -> UnitFacts | None:
     """Return the facts of a unit that the store has as it was made; None without one.
 
-    A package without foreseen Python modules is the same unit whatever would compile them.
+    A package without foreseen Python modules is the same unit whatever would compile them. What
+    another version of lamina made counts as not there.
     """
     for digest in wanted.digests:
         if not store.unit_is_intact(digest):
@@ -58,14 +66,27 @@ def find_unit(store: Store, wanted: Unpacking) -> UnitFacts | None:
             facts = read_facts(store.unit_path(digest))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise damaged_in_use(f"unit {wanted.ref.key}", store.unit_path(digest)) from error
-        if wanted.interpreter is None or facts.compiled or not facts.compiles:
+        if facts and (digest == wanted.compiled or not facts.compilable):
             return facts
     return None
 
 
 def batches(wanted: Sequence[Unpacking]) -> Iterator[tuple[Unpacking, ...]]:
-    """Yield the units in order, those together that are made in one go."""
-    for interpreter, group in groupby(wanted, key=lambda each: each.interpreter):
+    """Yield the units in order, those together that are made in one go.
+
+    What an interpreter runs from comes before all that it compiles, one by one. Its own packages
+    are among it, and then units of their own.
+    """
+    asked = {each.ref for each in wanted}
+    ordered: dict[Unpacking, None] = {}
+    interpreters: set[Interpreter] = set()
+    for each in wanted:
+        if each.interpreter and each.interpreter not in interpreters:
+            interpreters.add(each.interpreter)
+            before = [Unpacking(ref=ref) for ref in each.interpreter.units if ref in asked]
+            ordered |= dict.fromkeys(before)
+        ordered[each] = None
+    for interpreter, group in groupby(ordered, key=lambda each: each.interpreter):
         units = tuple(group)
         size = _BATCH if interpreter else 1
         for start in range(0, len(units), size):
@@ -128,7 +149,7 @@ def _compiled(
     store: Store, wanted: Mapping[Path, Unpacking], made: Mapping[Path, UnitFacts], folder: Path
 ) -> Mapping[Path, UnitFacts]:
     """Compile the modules of those units that have foreseen ones; return their facts."""
-    lacking = {place: facts for place, facts in made.items() if facts.compiles}
+    lacking = {place: facts for place, facts in made.items() if facts.compilable}
     interpreter = next((each.interpreter for each in wanted.values()), None)
     if not lacking or interpreter is None:
         return {}
@@ -136,8 +157,7 @@ def _compiled(
     trees = [store.unit_path(ref.digest) / TREE for ref in reversed(interpreter.units)]
     compiled = compile_modules(lacking, trees, folder)
     return {
-        place: replace(facts, digest=wanted[place].compiled) if facts.compiled else facts
-        for place, facts in compiled.items()
+        place: replace(facts, digest=wanted[place].compiled) for place, facts in compiled.items()
     }
 
 

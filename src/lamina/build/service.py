@@ -9,14 +9,10 @@ from typing import assert_never
 
 from lamina.build.trial import Trial
 from lamina.engine.sandbox import Bind, Call, End, Look, Step
+from lamina.model import contract
 from lamina.model.image import Image, ServiceTest
 from lamina.model.proof import Phase
 from lamina.model.signals import signal_name, signal_number
-
-# docs/runtime-contract.md
-_CONFIG_FOLDER = "/var/lib/kolla/config_files"
-_STRATEGY = {"KOLLA_CONFIG_STRATEGY": "COPY_ALWAYS"}
-_INIT, _PRELUDE = "dumb-init", "kolla_start"
 
 _SERVICE = "service"
 _STOP_SIGNAL = "SIGTERM"  # of an image that states no other
@@ -32,7 +28,8 @@ def service_trial(
     `variables` are what every program of the image gets. What a deployment mounts is written into
     `folder`, which is made.
     """
-    steps = _steps(image, test, {**variables, **_STRATEGY, **test.environment})
+    strategy = {contract.STRATEGY: contract.COPY_ALWAYS}
+    steps = _steps(image, test, {**variables, **strategy, **test.environment})
     return Trial(
         test=test.command,
         steps=tuple((phase, replace(step, title=_title(phase, step))) for phase, step in steps),
@@ -45,17 +42,17 @@ def _config_files(test: ServiceTest, folder: Path) -> Bind:
     """Write config.json and its neighbours; nobody but root may change them."""
     folder.mkdir()
     folder.chmod(0o755)  # whatever lamina's umask is
-    for name, text in {**test.files, "config.json": test.config}.items():
+    for name, text in {**test.files, contract.CONFIG: test.config}.items():
         (folder / name).write_text(text, encoding="utf-8")
         (folder / name).chmod(0o644)
-    return Bind(source=folder, target=_CONFIG_FOLDER)
+    return Bind(source=folder, target=contract.CONFIG_FOLDER)
 
 
 def _title(phase: Phase, step: Step) -> str:
     """Return the line of the log under which a step is found."""
     match step:
         case Call():
-            return f"{phase}: {' '.join(step.argv)[:80]}"
+            return f"{phase}: {' '.join(' '.join(step.argv).split())[:80]}"
         case Look():
             return f"{phase}: {step.user}" if step.user else ""
         case End():
@@ -76,7 +73,7 @@ def _steps(
         user=user,
         timeout=test.timeout,
     )
-    look = Look(service=_SERVICE, init=_INIT, prelude=_PRELUDE, timeout=test.timeout)
+    look = Look(service=_SERVICE, init=contract.INIT, prelude=contract.START, timeout=test.timeout)
     if test.prepare:
         yield "prepare", replace(call, argv=test.prepare, user="root", lasting=True)
     if test.bootstrap:

@@ -90,9 +90,11 @@ class Units:
             for each in missing
             if self._store.download_path(each.ref.digest) not in self._failures
         ]
-        for batch in batches(present):
+        work = list(batches(present))
+        total = sum(map(len, work))
+        for batch in work:
             future = self._workers().submit(make_units, self._store, batch)
-            future.add_done_callback(partial(self._count, len(batch), len(present)))
+            future.add_done_callback(partial(self._count, len(batch), total))
             self._making |= dict.fromkeys(batch, future)
 
     def fetch(self, refs: Collection[UnitRef]) -> None:

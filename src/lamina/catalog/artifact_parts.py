@@ -330,8 +330,11 @@ class SourcesForm:
 
 
 def lacking(artifacts: Iterable[ArtifactForm], architecture: str) -> str:
-    """Return why an image cannot be had for an architecture: it has no digest of an artifact."""
-    for artifact in artifacts:
+    """Return why an image cannot be had for an architecture: it has no digest of an artifact.
+
+    Any artifact will do where no architecture is named.
+    """
+    for artifact in artifacts if architecture else ():
         if isinstance(artifact.sha256, dict) and architecture not in artifact.sha256:
             known = ", ".join(sorted(artifact.sha256))
             return f"no sha256 of {artifact.name} for {architecture}, only for {known}"

@@ -11,6 +11,7 @@ from lamina.catalog.artifact_parts import ArtifactForm, PlacementForm, filled, s
 from lamina.catalog.sources import Sources
 from lamina.catalog.specs import Spec, Specs, owners_of
 from lamina.errors import Fault
+from lamina.model.architecture import architecture_of, machine_of
 from lamina.model.artifact import ANY_ARCHITECTURE, Artifact, Placement, Recipe
 from lamina.model.catalog import Distro
 from lamina.model.digest import Digest
@@ -51,22 +52,23 @@ def make_artifacts(spec: Spec, accounts: Accounts, distro: Distro) -> tuple[Arti
 
 
 def _artifact(form: ArtifactForm, accounts: Accounts, distro: Distro) -> Artifact:
+    architecture = architecture_of(distro.architecture)
     words = {
         "name": form.name,
         "version": form.version,
-        "architecture": form.words.get(distro.architecture, distro.architecture),
-        "machine": distro.machine,
+        "architecture": form.words.get(architecture, architecture),
+        "machine": machine_of(architecture),
     }
     special = isinstance(form.sha256, dict) or speaks_of(form.path, "architecture", "machine")
-    sha256 = _of(form.sha256, distro)
+    sha256 = _of(form.sha256, architecture)
     return Artifact(
         name=form.name,
         version=form.version,
-        architecture=distro.architecture if special else ANY_ARCHITECTURE,
+        architecture=architecture if special else ANY_ARCHITECTURE,
         source=form.source,
         path=filled(form.path, words),
         digest=Digest(sha256) if sha256 else None,
-        size=_of(form.size, distro),
+        size=_of(form.size, architecture),
         recipe=Recipe(
             install=tuple(_placement(line, words, accounts) for line in form.install),
             date=_seconds(form.date) if form.date else None,
@@ -86,9 +88,9 @@ def _placement(line: PlacementForm, words: Mapping[str, str], accounts: Accounts
     )
 
 
-def _of(value: T | Mapping[str, T] | None, distro: Distro) -> T | None:
-    """Return the value for the distribution's architecture."""
-    return value.get(distro.architecture) if isinstance(value, Mapping) else value
+def _of(value: T | Mapping[str, T] | None, architecture: str) -> T | None:
+    """Return the value for the architecture."""
+    return value.get(architecture) if isinstance(value, Mapping) else value
 
 
 def _seconds(day: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar, get_args
 
 from pydantic import TypeAdapter
 
@@ -14,7 +14,8 @@ from lamina.catalog.document import Document
 from lamina.catalog.folder import DISTROS, Folder, read_source
 from lamina.catalog.forms import DistroForm, RepositoryForm
 from lamina.errors import CatalogError, Fault, UsageError
-from lamina.model.catalog import Distro, PathRule, Repository
+from lamina.model.architecture import same_machine
+from lamina.model.catalog import Backend, Distro, Repository
 from lamina.model.names import DISTRO_WORDS
 from lamina.model.spelling import did_you_mean
 
@@ -22,8 +23,20 @@ T = TypeVar("T")
 
 # An entry may say what it needs on a distribution that has no file yet: adding the distribution
 # is then adding its file.
-_BACKEND_WORDS = ("deb", "rpm")
+_BACKEND_WORDS: tuple[Backend, ...] = get_args(Backend)
 _ARMOUR = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+
+
+class Addressee(Protocol):
+    """Whom entries have something for: a distribution, or no more than a word for one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called: `debian-13`."""
+
+    @property
+    def fallback(self) -> tuple[str, ...]:
+        """The words that entries know it by, most special first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +72,7 @@ def read_distros(folders: Sequence[Folder]) -> Distros:
             if result.form is None:
                 continue
             faults.extend(_faults_of(result.form, document, by_name))
+            faults.extend(_repository_faults(result.form, document))
             faults.extend(_keyring_faults(result.form, document, folders))
             by_name.setdefault(result.form.name, (result.form, document))
     return Distros(by_name=by_name, faults=tuple(faults))
@@ -67,16 +81,18 @@ def read_distros(folders: Sequence[Folder]) -> Distros:
 def choose_distro(
     distros: Distros, folders: Sequence[Folder], name: str, architecture: str | None
 ) -> Distro:
-    """Return the distribution `name` for `architecture`, or for its usual one.
+    """Return the distribution `name` for `architecture`, or for its usual one; without rules.
 
-    Raises `UsageError` for a name or an architecture that there is not.
+    An architecture is known by any distribution's word for it. Raises `UsageError` for a name or
+    an architecture that there is not.
     """
     if name not in distros.by_name:
         _refuse(f"no distribution '{name}'", name, distros.by_name)
     form, document = distros.by_name[name]
-    chosen = architecture or form.architectures[0]
-    if chosen not in form.architectures:
-        _refuse(f"{name} has no architecture '{chosen}'", chosen, form.architectures)
+    wanted = architecture or form.architectures[0]
+    chosen = next((own for own in form.architectures if same_machine(own, wanted)), None)
+    if chosen is None:
+        _refuse(f"{name} has no architecture '{wanted}'", wanted, form.architectures)
     return Distro(
         name=form.name,
         short=form.short,
@@ -94,13 +110,11 @@ def choose_distro(
             )
             for key, repository in sorted(form.repositories.items())
         ),
-        rules=tuple(
-            PathRule(glob=rule.glob, action=rule.action, why=rule.why) for rule in form.rules
-        ),
+        rules=(),
     )
 
 
-def pick(by_word: Mapping[str, T], distro: Distro) -> T | None:
+def pick(by_word: Mapping[str, T], distro: Addressee) -> T | None:
     """Return the value for `distro`: that of its most special word."""
     return next((by_word[word] for word in distro.fallback if word in by_word), None)
 
@@ -132,6 +146,19 @@ def _faults_of(
     if form.fallback[0] != form.name:
         message = f"'fallback' does not begin with '{form.name}'"
         yield Fault(document.place("fallback"), message, "put the most special word first")
+
+
+def _repository_faults(form: DistroForm, document: Document) -> Iterator[Fault]:
+    """Yield what a repository lacks, or has, that those of its distribution's packages do not."""
+    for name, repository in form.repositories.items():
+        for key in ("suites", "components"):
+            if form.backend == "deb" and not getattr(repository, key):
+                message = f"the repository '{name}' has no {key}"
+                yield Fault(document.place("repositories", name), message, f"add '{key}: [...]'")
+            if form.backend == "rpm" and getattr(repository, key):
+                message = f"the repository '{name}' of rpm packages has {key}"
+                remedy = "delete the key: its address is the whole of such a repository"
+                yield Fault(document.place("repositories", name, key), message, remedy)
 
 
 def _keyring_faults(

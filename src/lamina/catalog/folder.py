@@ -16,8 +16,9 @@ FAMILIES = tuple(Kind)  # the folders of families are called as the kinds
 DISTROS = "distros"
 ACCOUNTS = "users.yaml"
 SOURCES = "sources.yaml"
+RULES = "rules.yaml"
 FILES = "files"
-_SECTIONS = (*FAMILIES, DISTROS, ACCOUNTS, SOURCES, FILES)
+_CONTENT = (*FAMILIES, DISTROS, ACCOUNTS, SOURCES, RULES, FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +116,8 @@ def default_folder() -> Path:
 def _faults_of(path: Path) -> Iterator[Fault]:
     if not path.is_dir():
         yield Fault(str(path), "no such folder", "give the folder of a catalogue")
-    elif not any((path / name).exists() for name in _SECTIONS):
-        known = ", ".join(f"'{name}'" for name in _SECTIONS)
+    elif not any((path / name).exists() for name in _CONTENT):
+        known = ", ".join(f"'{name}'" for name in _CONTENT)
         yield Fault(str(path), "not a catalogue", f"a catalogue has some of {known}")
 
 

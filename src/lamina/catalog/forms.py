@@ -34,6 +34,7 @@ from lamina.catalog.texts import (
     SignalName,
     VariableName,
 )
+from lamina.model.catalog import Backend
 from lamina.model.image import Kind, Type
 
 
@@ -223,11 +224,15 @@ class RepositoryForm:
     """A package repository, without the host that serves it."""
 
     suites: Annotated[
-        tuple[str, ...], Field(min_length=1, description="The suites to use, such as `trixie`.")
-    ]
+        tuple[str, ...],
+        EachOnce,
+        Field(min_length=1, description="The suites to use, such as `trixie`; only for deb."),
+    ] = ()
     components: Annotated[
-        tuple[str, ...], Field(min_length=1, description="The components to use, such as `main`.")
-    ]
+        tuple[str, ...],
+        EachOnce,
+        Field(min_length=1, description="The components to use, such as `main`; only for deb."),
+    ] = ()
     keyring: Annotated[
         str,
         Field(
@@ -243,18 +248,6 @@ class RepositoryForm:
 
 @with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuleForm:
-    """What becomes of paths that must not be in an image."""
-
-    glob: Annotated[AbsolutePath, Field(description="The paths.")]
-    action: Annotated[
-        Literal["remove", "empty"], Field(description="Remove the file, or leave it empty.")
-    ]
-    why: Annotated[Line, Field(description="Why it must not be in an image.")]
-
-
-@with_config(CLOSED)
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DistroForm:
     """A file of `distros/`: a distribution at one release."""
 
@@ -266,7 +259,7 @@ class DistroForm:
         EachOnce,
         Field(min_length=1, description="The words that entries know it by, most special first."),
     ]
-    backend: Annotated[Literal["deb"], Field(description="What its packages are.")]
+    backend: Annotated[Backend, Field(description="What its packages are: `deb` or `rpm`.")]
     architectures: Annotated[
         tuple[Line, ...],
         EachOnce,
@@ -276,7 +269,33 @@ class DistroForm:
         dict[RepositoryName, RepositoryForm],
         Field(min_length=1, description="Its package repositories by name."),
     ]
+    untried: Annotated[
+        Line, Field(description="Why nobody has built for it yet; absent once somebody has.")
+    ] = ""
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleForm:
+    """What becomes of paths that must not be in an image."""
+
+    glob: Annotated[AbsolutePath, Field(description="The paths.")]
+    action: Annotated[
+        Literal["remove", "empty", "undate"],
+        Field(
+            description="Remove the file, leave it empty, or take the times out of it, which must "
+            "be a Java keystore."
+        ),
+    ]
+    why: Annotated[Line, Field(description="Why it must not be in an image.")]
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesForm:
+    """`rules.yaml`: what becomes of paths that must not be in an image."""
+
     rules: Annotated[
-        tuple[RuleForm, ...],
-        Field(description="What becomes of paths that must not be in an image."),
-    ] = ()
+        dict[DistroWord, tuple[RuleForm, ...]],
+        Field(description="Rules by the word of the distributions that have them, or `any`."),
+    ]

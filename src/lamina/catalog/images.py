@@ -12,6 +12,7 @@ from lamina.catalog.forms import ImageForm
 from lamina.catalog.parts import HealthcheckForm
 from lamina.catalog.proofs import CommandProofForm, ServiceProofForm, config_text
 from lamina.catalog.specs import Spec, Specs
+from lamina.model.architecture import architecture_of, machine_of
 from lamina.model.artifact import Artifact
 from lamina.model.catalog import Distro
 from lamina.model.image import (
@@ -46,8 +47,15 @@ def make_images(
         for id_ in _ids(spec):
             parent = images[_parent_id(specs, spec, id_)] if spec.form.parent else None
             images[id_] = _image(id_, spec, parent, made, copies[spec.name])
-    # Filled last: a word that is inherited means the image that inherits it.
-    return tuple(replace(image, runtime=_filled(image, distro)) for image in images.values())
+    return tuple(
+        replace(
+            image,
+            # Filled last: a word that is inherited means the image that inherits it.
+            runtime=_filled(image, distro),
+            unbuildable=specs.obstacle(image.id.name),
+        )
+        for image in images.values()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +88,6 @@ def _image(
     id_: ImageId, spec: Spec, parent: Image | None, made: _Made, files: tuple[FileCopy, ...]
 ) -> Image:
     form = spec.form
-    unbuildable = spec.unbuildable
-    if not unbuildable and parent and parent.unbuildable:
-        unbuildable = f"its parent '{parent.id}' cannot be built: {parent.unbuildable}"
     runtime = _runtime(form, parent.runtime if parent else Runtime())
     return Image(
         id=id_,
@@ -101,7 +106,6 @@ def _image(
         steps=form.steps,
         runtime=runtime,
         tests=tuple(_test(test, runtime) for test in form.test),
-        unbuildable=unbuildable,
         place=spec.entry.place(),
     )
 
@@ -149,8 +153,8 @@ def _filled(image: Image, distro: Distro) -> Runtime:
         TYPE_WORD: image.id.type or "",
         "{name}": image.id.name,
         "{distro}": distro.short,
-        "{architecture}": distro.architecture,
-        "{machine}": distro.machine,
+        "{architecture}": architecture_of(distro.architecture),
+        "{machine}": machine_of(distro.architecture),
     }
 
     def fill(values: Mapping[str, str]) -> Mapping[str, str]:

@@ -22,8 +22,17 @@ from lamina.catalog.texts import (
     VariableName,
     fault,
 )
+from lamina.model.contract import CONFIG
 
-CONFIG = "config.json"
+Output = Annotated[
+    Regex, Field(description="A regular expression to be found in what `run` prints.")
+]
+ExitStatus = Annotated[
+    StrictInt, Field(ge=0, le=255, description="The exit status that `run` ends with.")
+]
+Loopback = Annotated[StrictBool, Field(description="Whether 127.0.0.1 can be used.")]
+Owner = Annotated[ConfigOwner | None, Field(description="`user` or `user:group` that gets it.")]
+Perm = Annotated[ConfigMode | None, Field(description="The mode in octal, in quotes.")]
 
 
 @with_config(CLOSED)
@@ -36,16 +45,12 @@ class CommandProofForm:
         Command | None,
         Field(description="A daemon that runs meanwhile; `run` is tried again until it succeeds."),
     ] = None
-    stdout: Annotated[
-        Regex, Field(description="A regular expression to be found in what `run` prints.")
-    ] = ""
-    exit: Annotated[
-        StrictInt, Field(ge=0, le=255, description="The exit status that `run` ends with.")
-    ] = 0
+    stdout: Output = ""
+    exit: ExitStatus = 0
     user: Annotated[
         AccountName | None, Field(description="Who runs it; the image's own user if absent.")
     ] = None
-    loopback: Annotated[StrictBool, Field(description="Whether 127.0.0.1 can be used.")] = False
+    loopback: Loopback = False
     timeout: Annotated[Seconds, Field(description="Seconds after which it has failed.")] = 60
 
 
@@ -58,10 +63,8 @@ class ConfigFileForm:
     dest: Annotated[
         ConfigPath, Field(description="Where it goes; with `/` at its end, the directory.")
     ]
-    owner: Annotated[
-        ConfigOwner | None, Field(description="`user` or `user:group` that gets it.")
-    ] = None
-    perm: Annotated[ConfigMode | None, Field(description="The mode in octal, in quotes.")] = None
+    owner: Owner = None
+    perm: Perm = None
     optional: Annotated[StrictBool, Field(description="The source may be missing.")] = False
     merge: Annotated[StrictBool, Field(description="A directory keeps what is in it already.")] = (
         False
@@ -85,10 +88,8 @@ class PermissionForm:
     """One of `permissions` in config.json: what `kolla_set_configs` gives to others."""
 
     path: Annotated[ConfigPath, Field(description="The path or glob, absolute.")]
-    owner: Annotated[
-        ConfigOwner | None, Field(description="`user` or `user:group` that gets it.")
-    ] = None
-    perm: Annotated[ConfigMode | None, Field(description="The mode in octal, in quotes.")] = None
+    owner: Owner = None
+    perm: Perm = None
     recurse: Annotated[StrictBool, Field(description="All below it as well.")] = False
     exclude: Annotated[
         tuple[Regex, ...],
@@ -158,12 +159,8 @@ class ServiceProofForm:
         Command | None,
         Field(description="A command that asks the service, tried again until it succeeds."),
     ] = None
-    stdout: Annotated[
-        Regex, Field(description="A regular expression to be found in what `run` prints.")
-    ] = ""
-    exit: Annotated[
-        StrictInt, Field(ge=0, le=255, description="The exit status that `run` ends with.")
-    ] = 0
+    stdout: Output = ""
+    exit: ExitStatus = 0
     user: Annotated[
         AccountName | None, Field(description="Who runs `run`; the image's own user if absent.")
     ] = None
@@ -174,7 +171,7 @@ class ServiceProofForm:
     stop: Annotated[
         Seconds, Field(description="Seconds after the stop signal in which it must have ended.")
     ] = 10
-    loopback: Annotated[StrictBool, Field(description="Whether 127.0.0.1 can be used.")] = False
+    loopback: Loopback = False
     timeout: Annotated[
         Seconds, Field(description="Seconds after which a phase of the test has failed.")
     ] = 60

@@ -18,6 +18,7 @@ from lamina.catalog.sources import Sources
 from lamina.catalog.specs import Spec, Specs, owners_of
 from lamina.errors import Fault
 from lamina.model.catalog import Distro
+from lamina.model.contract import START
 from lamina.model.image import Kind, Type
 from lamina.model.names import reserved_words
 from lamina.model.spelling import did_you_mean
@@ -271,12 +272,28 @@ def _run_as(spec: Spec, specs: Specs, accounts: Accounts) -> Iterator[Fault]:
 
 
 def _tests(spec: Spec, specs: Specs) -> Iterator[Fault]:
+    """Yield what the tests that start a service lack."""
+    tests = [test for test in spec.form.test if isinstance(test, ServiceProofForm)]
     lineage = specs.lineage(spec.name)
-    if lineage[-1].form.parent is not None or any(each.form.healthcheck for each in lineage):
-        # There is a health check, or an ancestor that could not be read may have one.
+    if not tests or lineage[-1].form.parent is not None:
+        # An ancestor that could not be read may have what is lacking.
         return
-    for test in spec.form.test:
-        if isinstance(test, ServiceProofForm) and test.healthcheck is None:
+    forms = [each.form for each in lineage]
+    entrypoint = next((form.entrypoint for form in forms if form.entrypoint is not None), ())
+    command = next((form.command for form in forms if form.command is not None), ())
+    if START not in (*entrypoint, *command):
+        yield Fault(
+            spec.entry.place("test", tests[0].config.command),
+            f"the test of '{tests[0].config.command}' has a 'config', which '{spec.name}' does not "
+            f"read, for it does not start '{START}'",
+            f"delete its 'command', or let it be [{START}]"
+            if spec.form.command
+            else f"have it start '{START}' by 'entrypoint' and 'command', as 'base' does",
+        )
+    if any(form.healthcheck for form in forms):
+        return
+    for test in tests:
+        if test.healthcheck is None:
             yield Fault(
                 spec.entry.place("test", test.config.command),
                 f"the test of '{test.config.command}' has no 'healthcheck', and neither has "

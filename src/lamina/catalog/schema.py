@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from lamina.catalog.artifact_parts import SourcesForm
-from lamina.catalog.forms import AccountsForm, DistroForm, FamilyForm
+from lamina.catalog.forms import AccountsForm, DistroForm, FamilyForm, RulesForm
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -22,6 +22,7 @@ def json_schema() -> dict[str, Any]:
         "family": FamilyForm,
         "distro": DistroForm,
         "sources": SourcesForm,
+        "rules": RulesForm,
         "accounts": AccountsForm,
     }
     references, schema = TypeAdapter.json_schemas(
@@ -40,7 +41,11 @@ def json_schema() -> dict[str, Any]:
             "else": {
                 "if": {"required": ["sources"]},
                 "then": by_form["sources"],
-                "else": by_form["accounts"],
+                "else": {
+                    "if": {"required": ["rules"]},
+                    "then": by_form["rules"],
+                    "else": by_form["accounts"],
+                },
             },
         },
         "$defs": _closed(schema["$defs"]),

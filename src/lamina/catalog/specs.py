@@ -9,11 +9,10 @@ from typing import Any
 from lamina.catalog.accounts import Accounts
 from lamina.catalog.artifact_parts import ArtifactForm, lacking
 from lamina.catalog.changes import ChangeForm, ListChange, MapChange, ValueChange, called
-from lamina.catalog.distros import pick
+from lamina.catalog.distros import Addressee, pick
 from lamina.catalog.entries import Change, Entries, Entry
 from lamina.catalog.forms import ImageForm
 from lamina.errors import Fault
-from lamina.model.catalog import Distro
 from lamina.model.image import Kind
 from lamina.model.spelling import did_you_mean
 
@@ -57,6 +56,16 @@ class Specs:
             spec = self.by_name.get(spec.form.parent or "")
         return tuple(lineage.values())
 
+    def obstacle(self, name: str) -> str:
+        """Return why there cannot be an image: by its own entry, or by that of an ancestor."""
+        for distance, spec in enumerate(self.lineage(name)):
+            if spec.unbuildable and distance == 0:
+                return spec.unbuildable
+            if spec.unbuildable:
+                who = "parent" if distance == 1 else "ancestor"
+                return f"its {who} '{spec.name}' cannot be built: {spec.unbuildable}"
+        return ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owners:
@@ -83,17 +92,22 @@ def owners_of(lineage: tuple[Spec, ...], accounts: Accounts) -> Owners | None:
     )
 
 
-def make_specs(entries: Entries, distro: Distro) -> tuple[Specs, tuple[Fault, ...]]:
-    """Return what `entries` say for `distro`, and the faults of their changes."""
+def make_specs(
+    entries: Entries, distro: Addressee, architecture: str = ""
+) -> tuple[Specs, tuple[Fault, ...]]:
+    """Return what `entries` say for `distro`, and the faults of their changes.
+
+    Without an `architecture` it is not asked what artifacts there are for it.
+    """
     by_name: dict[str, Spec] = {}
     faults: list[Fault] = []
     for name, entry in sorted(entries.by_name.items()):
-        by_name[name] = _spec(entry, distro)
+        by_name[name] = _spec(entry, distro, architecture)
         faults.extend(_removals(entry, distro))
     return Specs(by_name=by_name, entries=entries), tuple(faults)
 
 
-def _spec(entry: Entry, distro: Distro) -> Spec:
+def _spec(entry: Entry, distro: Addressee, architecture: str) -> Spec:
     values = _values(entry.form, distro)
     for change in entry.changes:
         values |= _changed(values, change, distro)
@@ -109,11 +123,11 @@ def _spec(entry: Entry, distro: Distro) -> Spec:
         artifacts=artifacts or (),
         unbuildable=pick(form.distros, distro)
         or _unpackaged(entry, values, distro)
-        or lacking(artifacts or (), distro.architecture),
+        or lacking(artifacts or (), architecture),
     )
 
 
-def _values(form: ImageForm, distro: Distro) -> dict[str, Any]:
+def _values(form: ImageForm, distro: Addressee) -> dict[str, Any]:
     """Return the fields that a change may meet: for one distribution, short forms written out."""
     values = {name: getattr(form, name) for name in _CHANGEABLE}
     for name in ("packages", "repositories", "artifacts"):
@@ -124,7 +138,7 @@ def _values(form: ImageForm, distro: Distro) -> dict[str, Any]:
     return values
 
 
-def _changes(change: Change, distro: Distro) -> Iterator[tuple[str, Any]]:
+def _changes(change: Change, distro: Addressee) -> Iterator[tuple[str, Any]]:
     """Yield the changes of fields that are meant for `distro`."""
     for name in _CHANGEABLE:
         wanted = getattr(change.form, name)
@@ -134,7 +148,7 @@ def _changes(change: Change, distro: Distro) -> Iterator[tuple[str, Any]]:
             yield name, wanted
 
 
-def _changed(values: Mapping[str, Any], change: Change, distro: Distro) -> dict[str, Any]:
+def _changed(values: Mapping[str, Any], change: Change, distro: Addressee) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, wanted in _changes(change, distro):
         match wanted:
@@ -147,7 +161,7 @@ def _changed(values: Mapping[str, Any], change: Change, distro: Distro) -> dict[
     return result
 
 
-def _removals(entry: Entry, distro: Distro) -> Iterator[Fault]:
+def _removals(entry: Entry, distro: Addressee) -> Iterator[Fault]:
     """Yield a fault for everything that a change removes but that is not there."""
     values = _values(entry.form, distro)
     for change in entry.changes:
@@ -165,7 +179,7 @@ def _removals(entry: Entry, distro: Distro) -> Iterator[Fault]:
         values |= _changed(values, change, distro)
 
 
-def _unpackaged(entry: Entry, values: Mapping[str, Any], distro: Distro) -> str:
+def _unpackaged(entry: Entry, values: Mapping[str, Any], distro: Addressee) -> str:
     """Return why there is nothing to install, where that is told by distribution."""
     written = {name: getattr(entry.form, name) for name in ("packages", "artifacts")}
     by_word = {name: words for name, words in written.items() if isinstance(words, dict) and words}

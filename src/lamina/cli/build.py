@@ -11,11 +11,12 @@ from lamina.cli.options import (
     WRONG,
     jobs_option,
     json_option,
-    selection_argument,
+    selection_options,
     settings_options,
 )
 from lamina.cli.outcomes import exit_code, result_values, show_result
 from lamina.cli.output import print_json, progress
+from lamina.model.selection import Selection
 from lamina.settings import Settings
 
 
@@ -31,6 +32,7 @@ on, and the same command takes it up again, for what is built stays built.
 """,
     examples={
         "lamina build": "The whole fleet.",
+        "lamina build --kind infra": "Every infra image.",
         "lamina build mariadb-server 'redis*'": "Some images, and what they stand on.",
         "lamina build ovn-base+ --jobs 4": "An image with its descendants, four at a time.",
         "lamina build --json > result.json": "In silence, with the outcome as JSON.",
@@ -44,7 +46,7 @@ on, and the same command takes it up again, for what is built stays built.
         130: "interrupted; what was finished stays",
     },
 )
-@selection_argument
+@selection_options
 @jobs_option
 @click.option("--no-test", is_flag=True, help="Do not run the tests of the images that are built.")
 @click.option(
@@ -53,11 +55,13 @@ on, and the same command takes it up again, for what is built stays built.
 @json_option
 @settings_options
 def command(
-    settings: Settings, terms: tuple[str, ...], *, no_test: bool, verify: bool, as_json: bool
+    settings: Settings, selection: Selection, *, no_test: bool, verify: bool, as_json: bool
 ) -> int:
     """Build, and tell what came of it."""
     with progress(quiet=as_json) as listener:
-        result = pipeline.build(settings, terms, listener=listener, test=not no_test, verify=verify)
+        result = pipeline.build(
+            settings, selection, listener=listener, test=not no_test, verify=verify
+        )
     if as_json:
         print_json(result_values(result))
     else:

@@ -10,12 +10,13 @@ from lamina.cli.options import (
     SELECTION_HELP,
     WRONG,
     json_option,
-    selection_argument,
+    selection_options,
     settings_options,
 )
 from lamina.cli.output import print_json, progress
 from lamina.errors import UsageError
 from lamina.model.destination import Destination
+from lamina.model.selection import Selection
 from lamina.settings import Settings
 
 
@@ -50,7 +51,7 @@ podman and CRI-O (containers-storage:REF).
         4: "the other program could not be reached",
     },
 )
-@selection_argument
+@selection_options
 @click.option(
     "--to",
     "destination",
@@ -62,15 +63,15 @@ podman and CRI-O (containers-storage:REF).
 @json_option
 @settings_options
 def command(
-    settings: Settings, terms: tuple[str, ...], destination: Destination, *, as_json: bool
+    settings: Settings, selection: Selection, destination: Destination, *, as_json: bool
 ) -> int:
     """Export, and tell what went where."""
-    if not terms:
+    if selection == Selection():
         raise UsageError.one(
             "no image to export", place="lamina export", remedy="name one, or several: '*' is all"
         )
     with progress(quiet=as_json) as listener:
-        exported = pipeline.export(settings, terms, destination, listener=listener)
+        exported = pipeline.export(settings, selection, destination, listener=listener)
     if as_json:
         print_json(
             {

@@ -14,12 +14,12 @@ from lamina.cli.options import (
     SELECTION_HELP,
     WRONG,
     json_option,
-    selection_argument,
+    selection_options,
     settings_options,
 )
 from lamina.cli.output import print_json
 from lamina.model.image import Image, Kind
-from lamina.model.selection import with_ancestors
+from lamina.model.selection import Selection, with_ancestors
 from lamina.settings import Settings
 
 
@@ -44,7 +44,7 @@ of the selected.
     },
     exit_codes={0: "the graph is printed", 2: WRONG},
 )
-@selection_argument
+@selection_options
 @click.option(
     "--format",
     "language",
@@ -55,10 +55,10 @@ of the selected.
 )
 @json_option
 @settings_options
-def command(settings: Settings, terms: tuple[str, ...], language: str, *, as_json: bool) -> int:
+def command(settings: Settings, selection: Selection, language: str, *, as_json: bool) -> int:
     """Print the graph."""
     catalog = pipeline.load(settings)
-    selected = frozenset(with_ancestors(catalog, pipeline.choose(settings, catalog, terms)))
+    selected = frozenset(with_ancestors(catalog, pipeline.choose(settings, catalog, selection)))
     images = [image for image in catalog.images if image.id in selected]
     if as_json:
         print_json(_values(images))

@@ -30,6 +30,7 @@ COMMANDS = MappingProxyType(
         "export": "Hand images to a folder, an archive or a container engine.",
         "storage": "Report what images weigh and share.",
         "diff": "Show what changed between two states of an image.",
+        "docs": "Write pages about the images of the catalogue.",
         "gc": "Delete what no lock and no tag needs.",
         "schema": "Print the JSON Schema of catalogue files.",
         "completion": "Print a shell's completion script.",
@@ -56,7 +57,7 @@ Settings come from flags, else from the environment, else from lamina.toml in th
   LAMINA_CATALOG          catalogues laid over the default one, with ':' between them
   LAMINA_LOCK             the lock file
   LAMINA_DISTRO           the distribution
-  LAMINA_ARCHITECTURE     its word for the machine's architecture
+  LAMINA_ARCHITECTURE     the machine's architecture: amd64, arm64
   LAMINA_JOBS             how many images are built at a time
   LAMINA_LAYER_BUDGET     how many layers an image may have
   LAMINA_MIRROR_NAME      the address that serves the repository NAME

@@ -14,7 +14,7 @@ from lamina.cli.options import (
     SELECTION_HELP,
     WRONG,
     json_option,
-    selection_argument,
+    selection_options,
     settings_options,
 )
 from lamina.cli.output import print_json, show_table
@@ -22,6 +22,7 @@ from lamina.console import Table
 from lamina.model.built import Built
 from lamina.model.image import Image, ImageId
 from lamina.model.names import Scheme, name_table
+from lamina.model.selection import Selection
 from lamina.plan import obstacles
 from lamina.settings import Settings
 
@@ -38,13 +39,14 @@ is built.
     help=_HELP,
     examples={
         "lamina list": "All images.",
-        "lamina list kind:infra 'ceph-*'": "All infra images, and all whose name begins so.",
+        "lamina list --kind infra": "All infra images.",
+        "lamina list kind:infra 'keystone*'": "All infra images, and all whose name begins so.",
         "lamina list --unbuildable": "What this distribution cannot have, and why.",
         "lamina list mariadb-server --names legacy": "The names it had in releases up to 2021.",
     },
     exit_codes={0: "the images are listed", 2: WRONG},
 )
-@selection_argument
+@selection_options
 @click.option(
     "--unbuildable", is_flag=True, help="Only the images that cannot be built here, with reasons."
 )
@@ -62,7 +64,7 @@ is built.
 @settings_options
 def command(
     settings: Settings,
-    terms: tuple[str, ...],
+    selection: Selection,
     scheme: str | None,
     tag: str,
     *,
@@ -71,7 +73,7 @@ def command(
 ) -> int:
     """Show the catalogue, or what its images are called."""
     catalog = pipeline.load(settings)
-    selected = frozenset(pipeline.choose(settings, catalog, terms))
+    selected = frozenset(pipeline.choose(settings, catalog, selection))
     why_not = obstacles(catalog)
     images = [
         image
@@ -88,6 +90,8 @@ def command(
     entries = _entries(images, why_not, pipeline.current(settings).images)
     if as_json:
         print_json(entries)
+    elif unbuildable and not entries:
+        click.echo(f"{catalog.distro.name} can have every one of these images")
     else:
         show_table(_table(entries, only_unbuildable=unbuildable))
     return 0

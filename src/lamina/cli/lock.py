@@ -13,13 +13,14 @@ from lamina.cli.options import (
     WRONG,
     json_option,
     layer_budget_option,
-    selection_argument,
+    selection_options,
     settings_options,
 )
 from lamina.cli.output import print_json, progress
 from lamina.errors import Fault, LockError, UsageError
 from lamina.lock import unpinned_images
 from lamina.model.lock import Lock, UnitKind, spoken_key
+from lamina.model.selection import Selection
 from lamina.pipeline import Relocked
 from lamina.settings import Settings
 
@@ -54,30 +55,30 @@ it sees first, and says so; one that cannot be had is noted, and its images are 
         4: "a mirror of packages could not be used",
     },
 )
-@selection_argument
+@selection_options
 @click.option("--check", is_flag=True, help="Only say whether the lock fits; needs no network.")
 @click.option("--update", is_flag=True, help="Take newer versions, where there are any.")
 @layer_budget_option
 @json_option
 @settings_options
 def command(
-    settings: Settings, terms: tuple[str, ...], *, check: bool, update: bool, as_json: bool
+    settings: Settings, selection: Selection, *, check: bool, update: bool, as_json: bool
 ) -> int:
     """Lock, or check the lock."""
     if check and update:
         raise UsageError.one(
             "--check changes nothing, --update does", place="lamina lock", remedy="give one of them"
         )
-    if terms and not update:
+    if selection != Selection() and not update:
         raise UsageError.one(
             "a selection says what to update",
             place="lamina lock",
-            remedy=f"`lamina lock --update {' '.join(terms)}`",
+            remedy=f"`lamina lock --update {selection}`",
         )
     catalog = pipeline.load(settings)
     if check:
         return _check(settings, pipeline.locked(settings, catalog), as_json=as_json)
-    selected = pipeline.choose(settings, catalog, terms) if update else ()
+    selected = pipeline.choose(settings, catalog, selection) if update else ()
     with progress(quiet=as_json) as listener:
         relocked = pipeline.lock(settings, catalog, update=selected, listener=listener)
     if as_json:

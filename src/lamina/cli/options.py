@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,8 +14,10 @@ from click.shell_completion import CompletionItem
 
 from lamina import pipeline
 from lamina.errors import LaminaError
+from lamina.model.image import Kind
 from lamina.model.lock import LAYER_BUDGET, MOST_LAYERS
-from lamina.settings import Flags, Surroundings, read_settings
+from lamina.model.selection import Selection
+from lamina.settings import Flags, Settings, Surroundings, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -46,7 +48,12 @@ def settings_options(function: Callable[..., int]) -> Callable[..., int]:
         return function(settings=read_settings(flags, _surroundings()), **others)
 
     for option in (
-        click.option("--distro", metavar="NAME", help="The distribution; debian-13 by default."),
+        click.option(
+            "--distro",
+            metavar="NAME",
+            shell_complete=_completed_distro,
+            help="The distribution; debian-13 by default.",
+        ),
         click.option(
             "--lock",
             "lock_file",
@@ -109,11 +116,24 @@ def json_option(function: F) -> F:
     )(function)
 
 
-def selection_argument(function: F) -> F:
-    """Give a command the selection of images, which it gets as `terms`."""
-    return click.argument("terms", metavar="[SELECT]...", nargs=-1, shell_complete=_completed)(
-        function
-    )
+def selection_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the selection of images, which it gets as a `Selection`, `selection`."""
+
+    @wraps(function)
+    def command(*, terms: tuple[str, ...], kind: str | None, **others: Any) -> int:
+        selection = Selection(terms=terms, kind=Kind(kind) if kind else None)
+        return function(selection=selection, **others)
+
+    for option in (
+        click.option(
+            "--kind",
+            type=click.Choice([kind.value for kind in Kind]),
+            help="Of the selected images those of this kind only.",
+        ),
+        click.argument("terms", metavar="[SELECT]...", nargs=-1, shell_complete=_completed),
+    ):
+        command = option(command)
+    return command
 
 
 def image_argument(function: F) -> F:
@@ -125,14 +145,30 @@ def _completed(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return the images whose name begins with what is typed already."""
+
+    def names(settings: Settings) -> Iterable[str]:
+        return {image.id.name for image in pipeline.load(settings).images}
+
+    return _beginning(incomplete, context, names)
+
+
+def _completed_distro(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the distributions whose name begins with what is typed already."""
+    return _beginning(incomplete, context, pipeline.distros)
+
+
+def _beginning(
+    incomplete: str, context: click.Context, names: Callable[[Settings], Iterable[str]]
+) -> list[CompletionItem]:
     given = context.params
     flags = Flags(catalogs=tuple(given.get("catalogs") or ()), distro=given.get("distro"))
     try:
-        catalog = pipeline.load(read_settings(flags, _surroundings()))
+        found = sorted(names(read_settings(flags, _surroundings())))
     except LaminaError:
         return []  # a wrong catalogue is no reason to disturb somebody who types
-    names = sorted({image.id.name for image in catalog.images})
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in found if name.startswith(incomplete)]
 
 
 SELECTION_HELP = (

@@ -12,12 +12,13 @@ from lamina.cli.options import (
     SELECTION_HELP,
     WRONG,
     json_option,
-    selection_argument,
+    selection_options,
     settings_options,
 )
 from lamina.cli.output import print_json, show_table
 from lamina.console import Table
 from lamina.model.plan import Plan
+from lamina.model.selection import Selection
 from lamina.settings import Settings
 
 _SHOWN = 4  # reasons in a table's cell
@@ -44,17 +45,17 @@ out the same.
         2: f"{WRONG}; with --detailed-exitcode also: there are changes",
     },
 )
-@selection_argument
+@selection_options
 @click.option(
     "--detailed-exitcode", "detailed", is_flag=True, help="Exit with 2 when there are changes."
 )
 @json_option
 @settings_options
-def command(settings: Settings, terms: tuple[str, ...], *, detailed: bool, as_json: bool) -> int:
+def command(settings: Settings, selection: Selection, *, detailed: bool, as_json: bool) -> int:
     """Show the plan."""
     catalog = pipeline.load(settings)
     locked = pipeline.locked(settings, catalog)
-    plan = pipeline.plan(settings, catalog, locked, pipeline.choose(settings, catalog, terms))
+    plan = pipeline.plan(settings, catalog, locked, pipeline.choose(settings, catalog, selection))
     if as_json:
         print_json(
             {

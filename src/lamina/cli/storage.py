@@ -14,13 +14,14 @@ from lamina.cli.options import (
     SELECTION_HELP,
     WRONG,
     json_option,
-    selection_argument,
+    selection_options,
     settings_options,
 )
 from lamina.cli.output import print_json
 from lamina.cli.storage_text import By, show_report, show_update
 from lamina.cli.storage_values import report_values, update_values
 from lamina.errors import UsageError
+from lamina.model.selection import Selection
 from lamina.oci.disk import disk_faults
 from lamina.settings import Settings
 from lamina.storage import Limits, exceeded, parse_size
@@ -72,7 +73,7 @@ stores and a node fetches them. What a node holds that has pulled all images is 
         2: WRONG,
     },
 )
-@selection_argument
+@selection_options
 @click.option(
     "--by",
     type=click.Choice([by.value for by in By]),
@@ -92,7 +93,7 @@ stores and a node fetches them. What a node holds that has pulled all images is 
 @settings_options
 def command(
     settings: Settings,
-    terms: tuple[str, ...],
+    selection: Selection,
     *,
     by: str,
     since: Path | None,
@@ -110,9 +111,9 @@ def command(
                 place="lamina storage",
                 remedy="give the other options in a call of their own",
             )
-        return _update(settings, terms, since, as_json=as_json)
+        return _update(settings, selection, since, as_json=as_json)
     catalog = pipeline.load(settings)
-    report = pipeline.storage(settings, catalog, pipeline.choose(settings, catalog, terms))
+    report = pipeline.storage(settings, catalog, pipeline.choose(settings, catalog, selection))
     if html:
         with disk_faults(html, "folder"):
             html.write_text(pipeline.storage_page(settings, report), encoding="utf-8")
@@ -130,9 +131,9 @@ def _bytes(text: str | None) -> int | None:
     return None if text is None else parse_size(text)
 
 
-def _update(settings: Settings, terms: tuple[str, ...], since: Path, *, as_json: bool) -> int:
+def _update(settings: Settings, selection: Selection, since: Path, *, as_json: bool) -> int:
     catalog = pipeline.load(settings)
-    chosen = pipeline.choose(settings, catalog, terms)
+    chosen = pipeline.choose(settings, catalog, selection)
     update = pipeline.storage_update(settings, catalog, chosen, since)
     if as_json:
         print_json(update_values(update))

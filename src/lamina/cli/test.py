@@ -11,11 +11,12 @@ from lamina.cli.options import (
     WRONG,
     jobs_option,
     json_option,
-    selection_argument,
+    selection_options,
     settings_options,
 )
 from lamina.cli.outcomes import exit_code, result_values, show_tests
 from lamina.cli.output import print_json, progress
+from lamina.model.selection import Selection
 from lamina.settings import Settings
 
 
@@ -30,6 +31,7 @@ makes it: with config.json mounted, by its user, until it is healthy, and to its
 """,
     examples={
         "lamina test": "All tests of the fleet.",
+        "lamina test --kind infra": "Those of the infra images.",
         "lamina test mariadb-server": "Those of one image.",
         "lamina test --json": "What every test has shown, and how long each phase took.",
     },
@@ -40,14 +42,14 @@ makes it: with config.json mounted, by its user, until it is healthy, and to its
         130: "interrupted",
     },
 )
-@selection_argument
+@selection_options
 @jobs_option
 @json_option
 @settings_options
-def command(settings: Settings, terms: tuple[str, ...], *, as_json: bool) -> int:
+def command(settings: Settings, selection: Selection, *, as_json: bool) -> int:
     """Test, and tell what came of it."""
     with progress(quiet=as_json) as listener:
-        result = pipeline.test(settings, terms, listener=listener)
+        result = pipeline.test(settings, selection, listener=listener)
     if as_json:
         print_json(result_values(result))
     else:

@@ -13,12 +13,12 @@ from lamina.cli.options import (
     SELECTION_HELP,
     WRONG,
     json_option,
-    selection_argument,
+    selection_options,
     settings_options,
 )
 from lamina.cli.output import print_json
 from lamina.model.image import Image, ImageId
-from lamina.model.selection import with_ancestors
+from lamina.model.selection import Selection, with_ancestors
 from lamina.settings import Settings
 
 Children = Mapping[ImageId | None, Sequence[Image]]
@@ -38,13 +38,13 @@ Children = Mapping[ImageId | None, Sequence[Image]]
     },
     exit_codes={0: "the tree is shown", 2: WRONG},
 )
-@selection_argument
+@selection_options
 @json_option
 @settings_options
-def command(settings: Settings, terms: tuple[str, ...], *, as_json: bool) -> int:
+def command(settings: Settings, selection: Selection, *, as_json: bool) -> int:
     """Draw the tree."""
     catalog = pipeline.load(settings)
-    selected = frozenset(with_ancestors(catalog, pipeline.choose(settings, catalog, terms)))
+    selected = frozenset(with_ancestors(catalog, pipeline.choose(settings, catalog, selection)))
     children: dict[ImageId | None, list[Image]] = {}
     for image in catalog.images:
         if image.id in selected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lamina.engine import keystore
 from lamina.engine.sandbox import Bind, Call
 from lamina.model.catalog import PathRule
 from lamina.model.image import FileCopy, Image
@@ -26,6 +27,17 @@ IFS=
 for pattern; do
     for path in $pattern; do
         if [ -f "$path" ] && [ ! -L "$path" ]; then : > "$path"; fi
+    done
+done
+"""
+# The image's Python is started only where there is a keystore.
+_UNDATE = """
+IFS=
+program=$1
+shift
+for pattern; do
+    for path in $pattern; do
+        if [ -f "$path" ] && [ ! -L "$path" ]; then python3 -I -c "$program" "$path"; fi
     done
 done
 """
@@ -60,8 +72,13 @@ def finish_calls(
     ]
     removed = (*image.remove, *(rule.glob for rule in rules if rule.action == "remove"))
     emptied = tuple(rule.glob for rule in rules if rule.action == "empty")
+    undated = tuple(rule.glob for rule in rules if rule.action == "undate")
     for title, script, globs in (("remove", _REMOVE, removed), ("empty", _EMPTY, emptied)):
         if globs:
             argv = ("/bin/sh", "-euc", script, "sh", *globs)
             calls.append(Call(argv=argv, environment=variables, title=title))
+    if undated:
+        program = Path(keystore.__file__).read_text(encoding="utf-8")
+        argv = ("/bin/sh", "-euc", _UNDATE, "sh", program, *undated)
+        calls.append(Call(argv=argv, environment=variables, title="undate"))
     return tuple(calls)

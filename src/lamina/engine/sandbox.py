@@ -39,7 +39,7 @@ SERVICE_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 12, 13, 18, 29, 31)
 _START = (
     "import sys; sys.path.append(sys.argv.pop(1)); from sandbox_program import main; main.main()"
 )
-_MAX_LOWERS = 500  # overlayfs's own limit (OVL_MAX_STACK)
+_MAX_LOWERS = 999  # of two mounts, one a lower directory of the other
 _POLL = 0.1  # seconds between two looks at whether to stop
 
 
@@ -150,9 +150,9 @@ def prepare(sandbox: Sandbox) -> None:
     """Make the upper directory and what else the mount needs; raise `BuildError` past a limit."""
     if len(sandbox.lowers) > _MAX_LOWERS:
         raise BuildError.one(
-            f"the image would stand on {len(sandbox.lowers)} directories, and overlayfs takes "
-            f"{_MAX_LOWERS}",
-            remedy="move packages that several images share into a parent of fewer packages",
+            f"the image would stand on {len(sandbox.lowers)} directories, and at most "
+            f"{_MAX_LOWERS} can be mounted",
+            remedy="each package is one, those of its ancestors included: divide it into two",
         )
     for name in ("upper", "work", "root"):
         (sandbox.folder / name).mkdir()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lamina.engine.merged import link_above, merged
 from lamina.engine.unit import Directory, UnitFacts
 from lamina.model.lock import UnitKind, spoken_name
 from lamina.oci.entry import Entry, EntryKind
@@ -100,7 +101,12 @@ def _topmost(units: Iterable[UnitFacts]) -> Mapping[str, Directory]:
 
 def _files(unit: UnitFacts) -> frozenset[str]:
     """Return all that a unit brings but directories."""
-    return frozenset((*unit.files, *(path.lstrip("/") for path in unit.conffiles)))
+    return frozenset((*unit.files, *(merged(path.lstrip("/")) for path in unit.conffiles)))
+
+
+def _links_of(unit: UnitFacts) -> frozenset[str]:
+    """Return the links into /usr by which a unit's package calls its paths."""
+    return frozenset(link for path in unit.listed if (link := link_above(path)))
 
 
 def unshareable(
@@ -108,13 +114,14 @@ def unshareable(
 ) -> Mapping[str, str]:
     """Return those of an image's units that dpkg must unpack itself, each with the reason.
 
-    `diversions` are those in force when the units are unpacked.
+    `diversions` are those in force when the units are unpacked. An image made from nothing gets the
+    links into /usr first of all.
     """
     counts = Counter(path for unit in units.values() for path in _files(unit))
     shared = {path for path, count in counts.items() if count > 1}
     links = stack.links.union(*(unit.links for unit in units.values()))
     folders = {d.path for unit in units.values() for d in unit.directories}
-    diverted = {diversion.path: diversion.package for diversion in diversions}
+    diverted = {merged(diversion.path): diversion.package for diversion in diversions}
     reasons = {}
     for key, unit in units.items():
         files = _files(unit)
@@ -126,6 +133,8 @@ def unshareable(
             reasons[key] = f"{min(both)} is in a package of the image's parent"
         elif below := links.intersection(d.path for d in unit.directories):
             reasons[key] = f"{min(below)} is a link elsewhere"
+        elif stack.lowers and (apart := _links_of(unit) - links):
+            reasons[key] = f"{min(apart)} is no link into /usr here"
         elif over_folder := files & (folders | stack.directories.keys()):
             reasons[key] = f"{min(over_folder)} is a directory elsewhere"
         elif moved := {p for p in files & diverted.keys() if diverted[p] != unit.name}:

@@ -21,16 +21,20 @@ HUSK = "husk.deb"
 RECORD = "record"
 FACTS = "unit.json"
 
+_FORMAT = 2  # of the facts and of what a unit holds; raised when either changes
 
 _TUPLES = (
     "conffiles",
     "files",
     "links",
+    "listed",
     "interests",
     "activates",
     "notifies",
     "compiles",
     "compiled",
+    "derived",
+    "left",
 )
 
 
@@ -42,6 +46,15 @@ class Directory:
     mode: int
     uid: int
     gid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryCall:
+    """A call in a script that compiles another package's modules: a part of Python's library."""
+
+    argv: tuple[str, ...]  # the modules follow
+    owner: str  # of the modules, as the package manager's database names it
+    folder: str  # absolute; those below it are compiled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +75,7 @@ class Unpacking:
 
     @property
     def compiled(self) -> Digest:
-        """The digest of the unit that has compiled modules; without any it is the plain one's."""
+        """The digest of the unit that is compiled; without interpreter it is the plain one's."""
         if self.interpreter is None:
             return self.ref.identity
         parts = [str(self.ref.digest), str(self.interpreter.identity)]
@@ -89,36 +102,51 @@ class UnitFacts:
     files: tuple[str, ...]  # what the tree holds, directories aside; relative, sorted
     directories: tuple[Directory, ...]  # sorted by path
     links: tuple[str, ...]  # those of `files` that are symbolic links
+    # All paths as dpkg lists them, relative, if any of them leads through a link into /usr.
+    listed: tuple[str, ...] = ()
     interests: tuple[str, ...] = ()  # triggers that the package waits for
     activates: tuple[str, ...] = ()  # triggers that its unpacking activates, and that it awaits
     notifies: tuple[str, ...] = ()  # triggers that it activates and does not await
     compiles: tuple[str, ...] = ()  # arguments of its calls of py3compile(1), if all are foreseen
     compiled: tuple[str, ...] = ()  # the same, once what they make is in the tree
+    library: LibraryCall | None = None  # what its postinst compiles of Python's library
+    left: tuple[str, ...] = ()  # the modules of that which every image compiles itself; absolute
+    derived: tuple[str, ...] = ()  # files and directories of the tree that are not the package's
     # Why dpkg must unpack the package itself in every image; empty when the tree can serve.
     real: str = ""
     # Why dpkg must unpack the husk in every image; empty when its record can be written down.
     husk: str = ""
     kind: UnitKind = UnitKind.PACKAGE
 
+    @property
+    def compilable(self) -> bool:
+        """Whether there are foreseen modules, so that an interpreter makes another unit of it."""
+        return bool(self.compiles or self.library)
+
     def to_json(self) -> str:
-        """Return the facts as JSON; a package's do not say what kind they are of."""
-        facts = {**asdict(self), "digest": str(self.digest)}
-        if self.kind is UnitKind.PACKAGE:
-            del facts["kind"]
-        return json.dumps(facts, sort_keys=True)
+        """Return the facts as JSON."""
+        raw = {**asdict(self), "digest": str(self.digest), "format": _FORMAT}
+        return json.dumps(raw, sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> UnitFacts:
-        """Read what `to_json` wrote; `ValueError`, `KeyError` or `TypeError` for damage."""
+    def from_json(cls, text: str) -> UnitFacts | None:
+        """Read what `to_json` wrote; None if another version of lamina did.
+
+        Raises `ValueError`, `KeyError` or `TypeError` for damage.
+        """
         raw: dict[str, Any] = json.loads(text)
+        if isinstance(raw, dict) and raw.pop("format", None) != _FORMAT:
+            return None
         for name in _TUPLES:
             raw[name] = tuple(raw[name])
         raw["digest"] = Digest.parse(raw["digest"])
-        raw["kind"] = UnitKind(raw.get("kind", UnitKind.PACKAGE))
+        raw["kind"] = UnitKind(raw["kind"])
         raw["directories"] = tuple(Directory(**directory) for directory in raw["directories"])
+        if library := raw["library"]:
+            raw["library"] = LibraryCall(**{**library, "argv": tuple(library["argv"])})
         return cls(**raw)
 
 
-def read_facts(folder: Path) -> UnitFacts:
-    """Return the facts of the unit in `folder`; errors as of `from_json`, or `OSError`."""
+def read_facts(folder: Path) -> UnitFacts | None:
+    """Return the facts of the unit in `folder`; None and errors as of `from_json`, or `OSError`."""
     return UnitFacts.from_json((folder / FACTS).read_text())

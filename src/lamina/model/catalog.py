@@ -8,8 +8,8 @@ from typing import Literal
 
 from lamina.model.image import Image, ImageId
 
-# The names that the kernel has for what a distribution calls otherwise.
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+Backend = Literal["deb", "rpm"]
+"""What a distribution's packages are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Repository:
     """A package repository, without the host that serves it."""
 
     name: str  # `debian`, `debian-security`: what a mirror setting is given for
-    suites: tuple[str, ...]
+    suites: tuple[str, ...]  # of Debian's form only, as components are
     components: tuple[str, ...]
     keyring: str  # path in the solver's root, or an armoured key of the catalogue's files
     default: bool = True  # in use everywhere, not only where an image asks
@@ -28,7 +28,7 @@ class PathRule:
     """What becomes of paths that must not be in an image: random, secret, logs, caches."""
 
     glob: str  # absolute
-    action: Literal["remove", "empty"]
+    action: Literal["remove", "empty", "undate"]
     why: str
 
 
@@ -40,15 +40,10 @@ class Distro:
     short: str  # `debian`, in image names
     release: str  # `trixie`
     fallback: tuple[str, ...]  # most special first: `debian-13`, `debian`, `deb`
-    backend: Literal["deb"]
+    backend: Backend
     architecture: str  # the distribution's own word: `amd64`
     repositories: tuple[Repository, ...]
     rules: tuple[PathRule, ...]
-
-    @property
-    def machine(self) -> str:
-        """The kernel's word for the architecture: `x86_64`."""
-        return _MACHINES.get(self.architecture, self.architecture)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

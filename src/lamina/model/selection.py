@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
@@ -16,6 +17,18 @@ Profiles = Mapping[str, Sequence[str]]
 
 _NO_PROFILES: Profiles = MappingProxyType({})
 _GLOB = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What a command line selects: what any of the terms does, and of that one kind only."""
+
+    terms: tuple[str, ...] = ()  # none: everything
+    kind: Kind | None = None  # none: both
+
+    def __str__(self) -> str:
+        """Print as it is typed."""
+        return " ".join((*(("--kind", self.kind) if self.kind else ()), *self.terms))
 
 
 def select(
@@ -40,6 +53,23 @@ def select(
     if faults:
         raise UsageError(*dict.fromkeys(faults))
     return _in_order(catalog, chosen)
+
+
+def of_kind(catalog: Catalog, ids: Collection[ImageId], kind: Kind | None) -> tuple[ImageId, ...]:
+    """Return those of `ids` that are of `kind`, in the catalogue's order; None means both kinds.
+
+    Raises `UsageError` when there is none.
+    """
+    chosen = tuple(
+        image.id for image in catalog.images if image.id in ids and kind in (None, image.kind)
+    )
+    if kind and not chosen:
+        raise UsageError.one(
+            "no selected image is of this kind",
+            place=f"--kind {kind}",
+            remedy="leave it out, or select others",
+        )
+    return chosen
 
 
 def is_name(term: str) -> bool:

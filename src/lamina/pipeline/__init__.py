@@ -7,10 +7,12 @@ hands on what comes of it.
 from lamina.build.fleet import RunResult
 from lamina.pipeline.builds import build
 from lamina.pipeline.diff import diff
+from lamina.pipeline.docs import docs
 from lamina.pipeline.fleet import (
     choose,
     collect_garbage,
     current,
+    distros,
     garbage,
     load,
     plan,
@@ -27,6 +29,8 @@ __all__ = [
     "collect_garbage",
     "current",
     "diff",
+    "distros",
+    "docs",
     "export",
     "garbage",
     "load",

@@ -19,9 +19,9 @@ from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock
 from lamina.model.names import Scheme, print_names
 from lamina.model.plan import Plan
-from lamina.model.selection import with_ancestors
+from lamina.model.selection import Selection, with_ancestors
 from lamina.pipeline.fleet import choose, current, load
-from lamina.pipeline.relock import lock, locked
+from lamina.pipeline.relock import lock, locked, require_backend
 from lamina.plan import inputs_of, make_plan, refuse_unbuildable, unpinned
 from lamina.settings import Settings
 from lamina.store.store import Store
@@ -30,17 +30,18 @@ TAG = "latest"  # of the names in the store's own layout
 
 
 def build(
-    settings: Settings, terms: Sequence[str], *, listener: Listener, test: bool, verify: bool
+    settings: Settings, selection: Selection, *, listener: Listener, test: bool, verify: bool
 ) -> RunResult:
-    """Build, test and tag what the terms select; without a lock file, lock first.
+    """Build, test and tag what is selected; without a lock file, lock first.
 
     With `verify`, everything that the store has of these images is read and checked before, and
     what is damaged is made again. Raises `BuildError` for an image named outright that cannot be
     built.
     """
     catalog = load(settings)
-    chosen = choose(settings, catalog, terms)
-    refuse_unbuildable(catalog, terms)
+    chosen = choose(settings, catalog, selection)
+    require_backend(catalog.distro)
+    refuse_unbuildable(catalog, selection.terms)
     if not settings.lock.exists():
         listener(Note(message=f"there is no {settings.lock.name} yet: it is made first"))
         lock(settings, catalog, update=(), listener=listener)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from lamina.build.making import locked_units
-from lamina.catalog import default_folder, load_catalog
+from lamina.catalog import default_folder, distro_names, load_catalog
 from lamina.lock import (
     read_lock,
 )
@@ -15,7 +16,7 @@ from lamina.model.event import Listener, Note
 from lamina.model.image import ImageId
 from lamina.model.lock import Lock
 from lamina.model.plan import Plan
-from lamina.model.selection import select
+from lamina.model.selection import Selection, of_kind, select
 from lamina.plan import make_plan
 from lamina.settings import Settings
 from lamina.store.gc import Sweep, collect, plan_gc, read_contents
@@ -25,13 +26,18 @@ from lamina.store.store import Store
 
 def load(settings: Settings) -> Catalog:
     """Return the default catalogue with the settings' own laid over it."""
-    folders = (default_folder(), *settings.catalogs)
-    return load_catalog(folders, settings.distro, architecture=settings.architecture)
+    return load_catalog(_folders(settings), settings.distro, architecture=settings.architecture)
 
 
-def choose(settings: Settings, catalog: Catalog, terms: Sequence[str]) -> tuple[ImageId, ...]:
-    """Return the images that the terms select; none select all."""
-    return select(catalog, terms, profiles=settings.profiles)
+def distros(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the distributions that the catalogue knows, sorted."""
+    return distro_names(_folders(settings))
+
+
+def choose(settings: Settings, catalog: Catalog, selection: Selection) -> tuple[ImageId, ...]:
+    """Return the selected images."""
+    chosen = select(catalog, selection.terms, profiles=settings.profiles)
+    return of_kind(catalog, chosen, selection.kind)
 
 
 def current(settings: Settings) -> Current:
@@ -55,6 +61,10 @@ def collect_garbage(settings: Settings, *, listener: Listener) -> Sweep:
     """Delete that, once no other process uses the store; return what it was."""
     waits = Note(message="waiting for other processes that use the store")
     return collect(Store.open(settings.store), _locked(settings), on_wait=lambda: listener(waits))
+
+
+def _folders(settings: Settings) -> tuple[Path, ...]:
+    return (default_folder(), *settings.catalogs)
 
 
 def _locked(settings: Settings) -> frozenset[Digest]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from lamina.errors import Fault, LockError
+from lamina.backends import BACKENDS
+from lamina.errors import Fault, LockError, UsageError
 from lamina.lock import (
     LockChange,
     Source,
@@ -16,7 +17,7 @@ from lamina.lock import (
     read_lock,
     write_lock,
 )
-from lamina.model.catalog import Catalog
+from lamina.model.catalog import Catalog, Distro
 from lamina.model.event import Listener
 from lamina.model.image import ImageId
 from lamina.model.lock import Lock, UnitRef
@@ -39,7 +40,11 @@ class Relocked:
 def lock(
     settings: Settings, catalog: Catalog, *, update: Collection[ImageId], listener: Listener
 ) -> Relocked:
-    """Bring the lock file up to the catalogue, with newer packages for the images in `update`."""
+    """Bring the lock file up to the catalogue, with newer packages for the images in `update`.
+
+    Raises `UsageError` for a distribution whose packages lamina cannot install.
+    """
+    require_backend(catalog.distro)
     before = read_lock(settings.lock) if settings.lock.exists() else None
     after = lock_fleet(
         catalog,
@@ -58,7 +63,11 @@ def lock(
 
 
 def locked(settings: Settings, catalog: Catalog) -> Lock:
-    """Return the lock; raise `LockError` when there is none, or it does not fit the catalogue."""
+    """Return the lock; raise `LockError` when there is none, or it does not fit the catalogue.
+
+    Raises `UsageError` for a distribution whose packages lamina cannot install.
+    """
+    require_backend(catalog.distro)
     found = read_lock(settings.lock)
     differences = check_lock(catalog, found, layer_budget=settings.layer_budget)
     if not differences:
@@ -68,3 +77,13 @@ def locked(settings: Settings, catalog: Catalog) -> Lock:
         told.append(f"and {rest} more")
     message = "\n  ".join(["the lock does not fit the catalogue", *told])
     raise LockError(Fault(str(settings.lock), message, "bring it up to date with `lamina lock`"))
+
+
+def require_backend(distro: Distro) -> None:
+    """Raise `UsageError` for a distribution whose packages lamina cannot install."""
+    if distro.backend not in BACKENDS:
+        raise UsageError.one(
+            f"the {distro.backend} backend does not exist yet; its images can only be listed",
+            place=distro.name,
+            remedy="choose a distribution of deb packages by --distro, such as debian-13",
+        )

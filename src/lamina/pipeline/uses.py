@@ -20,6 +20,7 @@ from lamina.model.digest import Digest
 from lamina.model.event import Listener, Note
 from lamina.model.image import Image, ImageId
 from lamina.model.names import Scheme, parse_name, print_names
+from lamina.model.selection import Selection
 from lamina.oci.image import read_runtime
 from lamina.pipeline.builds import TAG, build_images, tell, units_of_store
 from lamina.pipeline.fleet import choose, current, load
@@ -27,12 +28,12 @@ from lamina.settings import Settings
 from lamina.store.store import Store
 
 
-def test(settings: Settings, terms: Sequence[str], *, listener: Listener) -> RunResult:
+def test(settings: Settings, selection: Selection, *, listener: Listener) -> RunResult:
     """Run the tests of the selected images that are built; damaged ones are built again first."""
     catalog = load(settings)
     images = catalog.by_id()
-    chosen = choose(settings, catalog, terms)
-    if not terms:
+    chosen = choose(settings, catalog, selection)
+    if not selection.terms:
         there = current(settings)
         chosen = tuple(image for image in chosen if image in {*there.images, *there.damaged})
     check = mount_check(Store(settings.store), current(settings).images)
@@ -73,20 +74,20 @@ def run(settings: Settings, name: str, command: Sequence[str], *, listener: List
 
 
 def export(
-    settings: Settings, terms: Sequence[str], destination: Destination, *, listener: Listener
+    settings: Settings, selection: Selection, destination: Destination, *, listener: Listener
 ) -> Mapping[ImageId, Digest]:
     """Export the selected images, damaged ones built again first; return their manifests."""
     catalog = load(settings)
     images = catalog.by_id()
-    selection = choose(settings, catalog, terms)
-    check_destination(destination, len(selection))
-    built = _mended(settings, catalog, selection, blob_check(Store(settings.store)), listener)
+    chosen = choose(settings, catalog, selection)
+    check_destination(destination, len(chosen))
+    built = _mended(settings, catalog, chosen, blob_check(Store(settings.store)), listener)
     store = Store.open(settings.store)
     with store.in_use():
-        for image in selection:
+        for image in chosen:
             (name,) = print_names(images[image], catalog.distro, Scheme.SPLIT, tag=TAG)
             export_image(built[image], name, store, destination, docker_host=settings.docker_host)
-    return {image: built[image].manifest for image in selection}
+    return {image: built[image].manifest for image in chosen}
 
 
 def _as_built(image: Image, built: Built, store: Store) -> Image:

@@ -1,9 +1,9 @@
 """Compiled Python modules as part of units: made once, where every image would make them itself.
 
 Packages with Python modules call py3compile(1) as they are configured. What it makes depends on the
-package and the interpreter alone, so it is made with the unit, and the call finds it done. Only the
-two plain forms of the call are foreseen, which dh_python3 writes for nearly all packages; whatever
-is unusual is left to the images' own calls.
+package and the interpreter alone, so it is made with the unit, and the call finds it done. So it is
+with Python's own library, which the interpreter's packages compile by other calls. Which calls are
+foreseen is said in `python_calls` and `library`.
 
 Sources: py3compile and debpython (python3-minimal), PEP 3147 and PEP 552.
 """
@@ -12,30 +12,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lamina.backends.deb.library import Library, find_library
+from lamina.backends.deb.python_calls import are_for, modules_of
+from lamina.backends.deb.python_versions import default_minor
 from lamina.engine import sandbox
+from lamina.engine.merged import make_links
 from lamina.engine.sandbox import Bind, Call, Sandbox
+from lamina.engine.stack import ancestors
 from lamina.engine.unit import TREE, Directory, Interpreter, UnitFacts
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.lock import UnitRef
 
-PY3COMPILE = "py3compile"
 _PROVIDER = "python3-minimal"  # has py3compile, and depends on the interpreter
 _DECIDING = re.compile(r"(lib)?python3(\.\d+)?(-minimal|-stdlib)?")
-_PUBLIC = re.compile(r"(.*/)?usr/lib/python3(?P<minor>\.\d+)?/(site|dist)-packages")
-_EXCLUDES = "usr/share/python3/bcep/"  # a package's own list of modules not to compile
 _CACHE = "__pycache__"
-_QUOTE = "'"
-_PACKAGE_WORDS = 2  # in a call for a package's public modules: `-p NAME`
-
-_Modules = tuple[str, ...]  # paths in a tree
-
-_CALL = re.compile(r"\s*py3compile (?P<arguments>-p (?P<package>\S+)(?: /\S+)?)\s*")
-_GUARD = re.compile(r"\s*(#|if (command -v|which) py3compile\b)")
-_MENTION = re.compile(r"\bpy3compile\b")
 
 _LIST = "/tmp/.lamina/modules"  # noqa: S108 - a path in the sandbox, whose /tmp is private
 # What `python3 -m py_compile` does, which py3compile starts anew for each package.
@@ -48,62 +43,46 @@ with open(sys.argv[1], "rb") as names:
         except Exception:
             pass
 """
+_COMMAND = ("/usr/bin/python3", "-I", "-S", "-B", "-c", _PROGRAM, _LIST)
 _VARIABLES = {
     "PATH": "/usr/bin:/bin",
     "LC_ALL": "C.UTF-8",
-    # _Modules are then compared by their content and not by their time.
+    # Modules are then compared by their content and not by their time.
     "SOURCE_DATE_EPOCH": "0",
 }
 
-_FINDER = """#!/bin/sh
-# Calls whose modules lie compiled in the packages' units are done.
-case "$*" in
-{patterns}) exit 0 ;;
-esac
-exec /usr/bin/py3compile "$@"
-"""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """The modules of one unit that are to be compiled."""
+
+    called: tuple[str, ...]  # by its calls of py3compile
+    library: Library | None
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.called, *(self.library.modules if self.library else ()))
 
 
 def find_interpreter(line: Iterable[Sequence[UnitRef]]) -> Interpreter | None:
-    """Return what compiles Python modules in an image over this line of ancestors, if anything.
+    """Return what compiles Python modules in this line of images, if anything does.
 
-    `line` has the units of each, the oldest ancestor first. An image that brings the interpreter
-    itself compiles its own modules.
+    `line` has the units of each, the oldest ancestor first.
     """
     units: list[UnitRef] = []
     for own in line:
         units += own
         if any(unit.name == _PROVIDER for unit in own):
-            deciding = sorted(unit for unit in units if _DECIDING.fullmatch(unit.name))
+            deciding = sorted(unit for unit in units if is_interpreter(unit.name))
             identity = Digest.of(canonical_json([str(unit.digest) for unit in deciding]))
             return Interpreter(identity=identity, units=tuple(units))
     return None
 
 
-def foreseen_calls(
-    package: str, postinst: str, files: Collection[str], links: Collection[str]
-) -> tuple[str, ...]:
-    """Return the arguments of a script's calls of py3compile; none unless all are foreseen.
-
-    `files` are all of the package but directories, `links` those among them that are no plain
-    files of its tree: symbolic links and configuration files.
-    """
-    calls = []
-    for line in postinst.splitlines():
-        if call := _CALL.fullmatch(line):
-            if call["package"].partition(":")[0] != package:
-                return ()
-            calls.append(call["arguments"])
-        elif _MENTION.search(line) and not _GUARD.match(line):
-            return ()
-    compiled = [path for call in calls for path in _modules(call, files)]
-    unusual = (
-        any(path.startswith(_EXCLUDES) or f"/{_CACHE}/" in path for path in files)
-        or any(found["minor"] for path in files if (found := _PUBLIC.match(path)))
-        or any(path in links for path in compiled)
-        or any(_QUOTE in call for call in calls)
-    )
-    return () if unusual else tuple(calls)
+def is_interpreter(package: str) -> bool:
+    """Tell whether a package is part of an interpreter, and so decides what modules compile to."""
+    return _DECIDING.fullmatch(package) is not None
 
 
 def compile_modules(
@@ -113,40 +92,48 @@ def compile_modules(
 
     `units` are by folder. `interpreter` are the trees that it runs from, topmost first, and
     `folder` is empty. A unit of which a module cannot be compiled is left as it is, and has no
-    foreseen calls any more: its images compile it, and tell what is wrong.
+    foreseen modules any more: its images compile them, and tell what is wrong.
     """
-    wanted = {
-        place: tuple(
-            dict.fromkeys(p for call in facts.compiles for p in _modules(call, facts.files))
-        )
+    minor = default_minor(interpreter)
+    meant = {
+        place: facts if are_for(minor, facts, place / TREE) else replace(facts, compiles=())
         for place, facts in units.items()
     }
+    wanted = {place: _work(facts, interpreter) for place, facts in meant.items()}
     return {
-        place: _kept(place / TREE, units[place], _compiled(upper, modules))
+        place: _kept(place / TREE, meant[place], work, upper)
         for number, turn in enumerate(_turns(wanted))
         for upper in [_compile(turn, interpreter, folder / str(number))]
-        for place, modules in turn.items()
+        for place, work in turn.items()
     }
 
 
-def _turns(wanted: Mapping[Path, _Modules]) -> Sequence[Mapping[Path, _Modules]]:
+def _work(facts: UnitFacts, interpreter: Iterable[Path]) -> _Work:
+    return _Work(
+        called=modules_of(facts.compiles, facts.files),
+        library=find_library(facts.library, interpreter) if facts.library else None,
+    )
+
+
+def _turns(wanted: Mapping[Path, _Work]) -> Sequence[Mapping[Path, _Work]]:
     """Return what is compiled in one go: units of which no two have a module at the same path."""
-    turns: list[tuple[set[str], dict[Path, _Modules]]] = []
-    for place, modules in wanted.items():
-        free = (turn for turn in turns if turn[0].isdisjoint(modules))
+    turns: list[tuple[set[str], dict[Path, _Work]]] = []
+    for place, work in wanted.items():
+        free = (turn for turn in turns if turn[0].isdisjoint(work.modules))
         taken, units = next(free, None) or (set(), {})
         if not units:
             turns.append((taken, units))
-        taken.update(modules)
-        units[place] = modules
+        taken.update(work.modules)
+        units[place] = work
     return [units for _, units in turns]
 
 
-def _compile(turn: Mapping[Path, _Modules], interpreter: Sequence[Path], folder: Path) -> Path:
+def _compile(turn: Mapping[Path, _Work], interpreter: Sequence[Path], folder: Path) -> Path:
     """Compile modules of units in one sandbox, and return where that left its files."""
     folder.mkdir()
     names = folder / "modules"
-    names.write_bytes(os.fsencode("\0".join(f"/{m}" for each in turn.values() for m in each)))
+    called = [f"/{module}" for work in turn.values() for module in work.called]
+    names.write_bytes(os.fsencode("\0".join(called)))
     box = Sandbox(
         lowers=(*(place / TREE for place in turn), *interpreter),
         folder=folder / "box",
@@ -154,25 +141,13 @@ def _compile(turn: Mapping[Path, _Modules], interpreter: Sequence[Path], folder:
     )
     box.folder.mkdir()
     sandbox.prepare(box)
-    argv = ("/usr/bin/python3", "-I", "-S", "-B", "-c", _PROGRAM, _LIST)
-    sandbox.run(box, [Call(argv=argv, environment=_VARIABLES)])
+    make_links(box.upper, interpreter)
+    # The library last: its calls keep what they import.
+    libraries = [work.library.argv for work in turn.values() if work.library]
+    commands = (*((_COMMAND,) if called else ()), *libraries)
+    if commands:
+        sandbox.run(box, [Call(argv=argv, environment=_VARIABLES) for argv in commands])
     return box.upper
-
-
-def finder(facts: Iterable[UnitFacts]) -> str:
-    """Return the program to be called in place of py3compile; empty if it is not needed."""
-    calls = sorted(call for each in facts for call in each.compiled)
-    # They hold no quote: `foreseen_calls` saw to that.
-    return _FINDER.format(patterns=" |\\\n".join(f"'{call}'" for call in calls)) if calls else ""
-
-
-def _modules(call: str, files: Collection[str]) -> tuple[str, ...]:
-    """Return the modules among a package's files that a foreseen call compiles."""
-    words = call.split()
-    modules = (path for path in files if path.endswith(".py"))
-    if len(words) == _PACKAGE_WORDS:
-        return tuple(path for path in modules if _PUBLIC.match(path))
-    return tuple(path for path in modules if f"/{path}".startswith(words[-1]))
 
 
 def _compiled(upper: Path, modules: Sequence[str]) -> Mapping[str, Path] | None:
@@ -191,35 +166,50 @@ def _compiled(upper: Path, modules: Sequence[str]) -> Mapping[str, Path] | None:
     }
 
 
-def _kept(tree: Path, facts: UnitFacts, compiled: Mapping[str, Path] | None) -> UnitFacts:
-    """Move compiled modules into a unit's tree, and return its facts."""
+def _kept(tree: Path, facts: UnitFacts, work: _Work, upper: Path) -> UnitFacts:
+    """Move the modules that were compiled into a unit's tree, and return its facts."""
+    compiled = _compiled(upper, work.modules)
     if compiled is None:
-        return replace(facts, compiles=())
-    directories = {directory.path: directory for directory in facts.directories}
+        return replace(facts, compiles=(), library=None)
+    owner = work.library.tree if work.library else tree
+    caches = sorted({path.rpartition("/")[0] for path in compiled})
+    folders = [folder for cache in caches for folder in _make_folders(tree, cache, owner)]
     size = facts.size
     for path, place in compiled.items():
-        cache = path.rpartition("/")[0]
-        if cache not in directories:
-            _make_cache(tree / cache)
-            directories[cache] = Directory(cache, 0o755, 0, 0)
         os.utime(place, (facts.epoch, facts.epoch))
         size += place.stat().st_size
         place.rename(tree / path)
-    for cache in {path.rpartition("/")[0] for path in compiled}:
-        os.utime(tree / cache, (facts.epoch, facts.epoch))
+    for filled in {*caches, *(folder.path for folder in folders)}:
+        os.utime(tree / filled, (facts.epoch, facts.epoch))
     return replace(
         facts,
         size=size,
         files=tuple(sorted((*facts.files, *compiled))),
-        directories=tuple(sorted(directories.values())),
+        directories=tuple(sorted((*facts.directories, *folders))),
         compiled=facts.compiles,
+        library=facts.library if work.library else None,
+        left=work.library.left if work.library else (),
+        derived=tuple(sorted((*compiled, *(folder.path for folder in folders)))),
     )
 
 
-def _make_cache(cache: Path) -> None:
-    """Make a directory for compiled modules; the one that it lies in keeps its time."""
-    times = cache.parent.stat()
-    cache.mkdir()
-    cache.chmod(0o755)
-    os.chown(cache, 0, 0)
-    os.utime(cache.parent, ns=(times.st_atime_ns, times.st_mtime_ns))
+def _make_folders(tree: Path, cache: str, owner: Path) -> Iterator[Directory]:
+    """Make a directory for compiled modules, and yield what was made for it.
+
+    Those above it are as in the tree of the modules' `owner`. The directory that all this lies in
+    keeps its time.
+    """
+    for path in (*ancestors(cache), cache):
+        place = tree / path
+        if place.exists():
+            continue
+        right = Directory(path, 0o755, 0, 0)
+        if path != cache:
+            status = (owner / path).stat()
+            right = Directory(path, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+        times = place.parent.stat()
+        place.mkdir()
+        place.chmod(right.mode)
+        os.chown(place, right.uid, right.gid)
+        os.utime(place.parent, ns=(times.st_atime_ns, times.st_mtime_ns))
+        yield right

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from lamina.backends.deb.archive import Control
+from lamina.engine.stack import ancestors
 from lamina.engine.unit import UnitFacts
 
 INFO = "var/lib/dpkg/info"
@@ -111,12 +112,20 @@ def activations(recorded: Iterable[tuple[UnitFacts, Collection[str]]]) -> tuple[
     return tuple(f"{trigger} {' '.join(sorted(who))}" for trigger, who in sorted(waiting.items()))
 
 
+def _named(unit: UnitFacts) -> tuple[str, ...]:
+    """Return the unit's paths as its package calls them, with the directories above them."""
+    if not unit.listed:
+        return (*unit.files, *(directory.path for directory in unit.directories))
+    return (*unit.listed, *{above for path in unit.listed for above in ancestors(path)})
+
+
 def _touched(unit: UnitFacts, interests: Collection[str]) -> frozenset[str]:
     """Return the paths among `interests` at or below which the unit has something."""
     paths = [interest for interest in interests if interest.startswith("/")]
-    there = (*unit.files, *(directory.path for directory in unit.directories))
-    # What the unit has for dpkg's database counts for nobody: dpkg would not have unpacked it.
-    own = {f"/{path}" for path in there if path not in _DATABASE and not path.startswith(INFO)}
+    there = _named(unit)
+    # What the unit has beside its package counts for nobody: dpkg would not have unpacked it.
+    beside = {*_DATABASE, *unit.derived}
+    own = {f"/{path}" for path in there if path not in beside and not path.startswith(INFO)}
     above = [f"/{path}" for path in _DATABASE if f"/{path}" in paths]
     own |= {path for path in above if any(each.startswith(f"{path}/") for each in own)}
     return frozenset(path for path in paths if path in own)

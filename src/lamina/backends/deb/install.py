@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
@@ -37,6 +37,27 @@ printf '%s' "$1" >> /var/lib/dpkg/triggers/Unincorp
 shift
 cat -- "$@" >> /var/lib/dpkg/status
 """
+# An apt that can look into packages has debconf learn their questions before it unpacks them.
+# A script that asks as it configures does so too. Left are those of others, as of scripts that
+# ask when their package is removed.
+_LEARN = """
+[ -x /usr/lib/apt/apt-extracttemplates ] || exit 0
+found=
+for name; do
+    for questions in /var/lib/dpkg/info/"$name".templates /var/lib/dpkg/info/"$name":*.templates; do
+        if [ -e "$questions" ] && ! grep -qs confmodule "${questions%templates}postinst"; then
+            found="$found $name $questions"
+        fi
+    done
+done
+[ -z "$found" ] || perl -MDebconf::Db -MDebconf::Template -e '
+    Debconf::Db->load;
+    while (my ($name, $file) = splice @ARGV, 0, 2) { Debconf::Template->load($file, $name) }
+    Debconf::Db->save;
+' $found
+"""
+_ESSENTIALS = "configure the essential packages"
+_ACCOUNT_TOOLS = frozenset({"usr/sbin/groupadd", "usr/sbin/useradd"})
 _DPKG = ("dpkg", "--force-unsafe-io", "--force-depends")
 _Way = Literal["record", "husk", "real"]
 
@@ -90,6 +111,9 @@ def install_calls(
         calls.append(_shell("make dpkg's database", _NEW_DATABASE, variables))
         calls.append(_shell("deny services", _DENY_SERVICES, variables))
         calls += _unpack(locked.bootstrap, packages, interests, variables)
+        essential = [key for key in locked.bootstrap if not _makes_accounts(packages.facts[key])]
+        # Other packages count on these without saying so (Debian policy 3.8).
+        calls.append(replace(_configure(essential, packages, variables), title=_ESSENTIALS))
         calls.append(_configure_pending(variables))
     elif locked.calls:
         calls.append(_shell("deny services", _DENY_SERVICES, variables))
@@ -101,6 +125,7 @@ def install_calls(
             calls.append(_configure(call.units, packages, variables))
     if locked.calls:
         calls.append(_configure_pending(variables))
+        calls.append(_learn(locked, packages, variables))
     if locked.calls or locked.bootstrap:
         calls.append(_shell("allow services", f"rm -f {POLICY}", variables))
     return tuple(calls)
@@ -131,6 +156,11 @@ def account_calls(
         )
         calls.append(Call(argv=argv, environment=variables, title=f"user {user.name}"))
     return tuple(calls)
+
+
+def _makes_accounts(facts: UnitFacts) -> bool:
+    """Tell whether a package of the bootstrap is not essential, but there for `account_calls`."""
+    return not _ACCOUNT_TOOLS.isdisjoint(facts.files)
 
 
 def _unpack(
@@ -213,6 +243,12 @@ def _configure_pending(variables: Mapping[str, str]) -> Call:
         environment=variables,
         title="configure what is left",
     )
+
+
+def _learn(locked: LockedImage, packages: Packages, variables: Mapping[str, str]) -> Call:
+    keys = (key for call in locked.calls if call.action == "unpack" for key in call.units)
+    argv = ("/bin/sh", "-euc", _LEARN, "sh", *(packages.units[key].name for key in keys))
+    return Call(argv=argv, environment=variables, title="learn questions")
 
 
 def _shell(title: str, script: str, variables: Mapping[str, str]) -> Call:

@@ -180,12 +180,15 @@ def _marker(distro: Distro) -> str:
 
 
 def _make(path: Path, distro: Distro, mirrors: Mirrors) -> None:
-    """Make the root from the distribution's own archive, its first repository."""
-    archive = distro.repositories[0]
+    """Make the root from the archive that has a suite of the release's name."""
+    archive = next(
+        (each for each in distro.repositories if each.default and distro.release in each.suites),
+        distro.repositories[0],
+    )
     if not Path(archive.keyring).is_file():
         raise UsageError.one(
             f"the key of the repository {archive.name} is not installed: {archive.keyring}",
-            remedy="apt-get install debian-archive-keyring",
+            remedy=f"install {Path(archive.keyring).stem}, or put its key there",
         )
     source = (
         f"deb [signed-by={archive.keyring}] {mirrors.urls[archive.name]} "

@@ -6,16 +6,16 @@ import os
 from pathlib import Path
 
 from lamina.backends.deb.archive import Control, Package, faults_of
-from lamina.backends.deb.bytecode import foreseen_calls
 from lamina.backends.deb.database import INFO, Triggers, info_files, instance_of, record, why_husk
 from lamina.backends.deb.husk import HuskWriter
+from lamina.backends.deb.library import foreseen_library
+from lamina.backends.deb.python_calls import foreseen_calls
 from lamina.backends.deb.tarball import Readable, TarEntry, padded, read_entries
+from lamina.engine.merged import LINKS, link_above, merged
 from lamina.engine.unit import HUSK, RECORD, TREE, Directory, UnitFacts
 from lamina.model.digest import Digest
 from lamina.oci.disk import write_all
 
-# Debian 12 and later: these are links into /usr, which a tree of its own would hide.
-MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
 # Ids below are the same in every Debian system (base-passwd); others dpkg finds by name.
 FIRST_DYNAMIC_ID = 100
 
@@ -51,7 +51,6 @@ def make_unit(package: Path, folder: Path, digest: Digest) -> UnitFacts:
                     tree.add_info(file.name, file.content, file.mode)
             tree.finish()
             triggers = Triggers.parse(control.text("triggers"))
-            aside = {path.lstrip("/") for path in control.conffiles}
             (folder / RECORD).write_text(record(control))
     return UnitFacts(
         digest=digest,
@@ -65,19 +64,26 @@ def make_unit(package: Path, folder: Path, digest: Digest) -> UnitFacts:
         files=tuple(sorted(tree.files)),
         directories=tuple(sorted(tree.directories.values())),
         links=tuple(sorted(tree.links)),
+        listed=tree.names if tree.through_links else (),
         interests=triggers.interests,
         activates=triggers.activates,
         notifies=triggers.notifies,
-        compiles=foreseen_calls(
-            name, control.text("postinst"), tree.files | aside, tree.links | aside
-        ),
+        compiles=_foreseen_calls(name, control, tree),
+        library=foreseen_library(control.text("postinst")),
         real=tree.real,
         husk=why_husk(control),
     )
 
 
+def _foreseen_calls(name: str, control: Control, tree: _Tree) -> tuple[str, ...]:
+    if any(path.endswith(".py") and link_above(path) for path in tree.names):
+        return ()  # py3compile goes by dpkg's names, and the modules lie elsewhere
+    aside = {path.lstrip("/") for path in control.conffiles}
+    return foreseen_calls(name, control.text("postinst"), tree.files | aside, tree.links | aside)
+
+
 def tree_path(name: str) -> str:
-    """Return where an entry lies in a tree, relative to it; empty for the root.
+    """Return the path that an entry names, relative to the root; empty for the root.
 
     Raises `ValueError` for a name that leaves the root, or that no file system takes.
     """
@@ -112,37 +118,53 @@ class _Tree:
         self.directories: dict[str, Directory] = {}
         self.listed: list[str] = []  # every entry but symbolic links, as dpkg lists it
         self.listed_links: list[str] = []
+        self.through_links = False  # whether one of them leads through a link into /usr
         self.size = 0
         self.newest = 0
         self.real = ""
         self._conffiles = conffiles
         self._aside: set[str] = set()  # configuration files, which only the husk holds
+        self._names: dict[str, str] = {}  # of what was added, as the package names it
         self._times: list[tuple[str, int]] = []
         self._made = {""}
         _make_directory(self.root)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All entries but the root as dpkg lists them, relative to it and sorted."""
+        listed = (name[1:] for name in (*self.listed, *self.listed_links))
+        return tuple(sorted(name for name in listed if name != "."))
+
     def add(self, entry: TarEntry, data: Readable, husk: HuskWriter) -> None:
         """Write one entry to the tree and to the husk."""
-        path = tree_path(entry.name)
+        name = tree_path(entry.name)
         listed = self.listed_links if entry.type == SYMLINK else self.listed
-        listed.append(f"/{path or '.'}")
+        listed.append(f"/{name or '.'}")
         self.newest = max(self.newest, entry.mtime)
+        path = _place(name, entry.type)
+        self.through_links = self.through_links or path != name
+        self.real = self.real or self._reason(name, entry)
         if entry.type == DIRECTORY:
             husk.add(entry, b"")
-            if path:
+            self._enter(path)
+            # Of a directory that is there dpkg changes nothing, be it the one that a link leads to.
+            if name and name not in LINKS and self._names.setdefault(path, name) == name:
                 self._directory(path, entry)
+        elif (twin := self._names.setdefault(path, name)) != name:
+            self.real = self.real or f"{twin} and {name} are one path where /usr is merged"
+            husk.add(entry, b"")
+            _content(entry, data)
         else:
             self._enter(path.rpartition("/")[0])
             if path in self.files or path in self._aside or path in self._made:
                 raise ValueError(f"{path or 'the root'} is in it twice")
-            if entry.type == REGULAR and f"/{path}" in self._conffiles:
+            if entry.type == REGULAR and f"/{name}" in self._conffiles:
                 husk.add(entry, _content(entry, data))
                 self._aside.add(path)
             else:
                 husk.add(entry, b"")
                 self._make(path, entry, data)
                 self.files.add(path)
-        self.real = self.real or self._reason(path, entry)
 
     def add_info(self, name: str, content: bytes, mode: int) -> None:
         """Write a file that dpkg's database keeps of the package."""
@@ -168,20 +190,18 @@ class _Tree:
         for path, mtime in self._times:
             os.utime(path, (mtime, mtime))
 
-    def _reason(self, path: str, entry: TarEntry) -> str:
+    def _reason(self, name: str, entry: TarEntry) -> str:
         """Return why dpkg must unpack the package itself because of this entry, or nothing."""
         if max(entry.uid, entry.gid) >= FIRST_DYNAMIC_ID or (
             # dpkg goes by the name first, and a name with root's id is not root's.
             (entry.uid == 0 and entry.user not in ("root", ""))
             or (entry.gid == 0 and entry.group not in ("root", ""))
         ):
-            return f"{path} belongs to a user or group that differs between systems"
-        if path.partition("/")[0] in MERGED and (entry.type != SYMLINK or "/" in path):
-            return f"{path} lies below a link into /usr"
-        if entry.type != REGULAR and f"/{path}" in self._conffiles:
-            return f"the configuration file {path} is no plain file"
-        if entry.type == HARDLINK and tree_path(entry.target) in self._aside:
-            return f"{path} is another name of a configuration file"
+            return f"{name} belongs to a user or group that differs between systems"
+        if entry.type != REGULAR and f"/{name}" in self._conffiles:
+            return f"the configuration file {name} is no plain file"
+        if entry.type == HARDLINK and merged(tree_path(entry.target)) in self._aside:
+            return f"{name} is another name of a configuration file"
         return ""
 
     def _make(self, path: str, entry: TarEntry, data: Readable) -> None:
@@ -190,7 +210,7 @@ class _Tree:
             case b"0":
                 self._regular(place, entry, data)
             case b"1":
-                self._hard_link(path, tree_path(entry.target))
+                self._hard_link(path, merged(tree_path(entry.target)))
             case b"2":
                 _symlink(place, entry)
                 self.links.add(path)
@@ -246,6 +266,11 @@ class _Tree:
         os.link(f"{self.root}/{source}", f"{self.root}/{path}", follow_symlinks=False)
         if source in self.links:
             self.links.add(path)
+
+
+def _place(name: str, kind: bytes) -> str:
+    """Return where an entry lies in a tree; for a directory in place of a link, what that means."""
+    return f"usr/{name}" if kind == DIRECTORY and name in LINKS else merged(name)
 
 
 def _content(entry: TarEntry, data: Readable) -> bytes:

@@ -18,6 +18,8 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVA
 MNT_DETACH = 2
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
+OVERLAY_LIMIT = 500  # lower directories of one mount (OVL_MAX_STACK)
+
 MASKED = ("kcore", "keys", "timer_list", "latency_stats", "sched_debug", "acpi", "scsi", "kmsg")
 READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs")
 DEVICES = {
@@ -53,13 +55,23 @@ def mount_point(root: str, name: str) -> str:
 
 def mount_overlay(spec: Json) -> None:
     """Mount the image's file system on the folder's `root`."""
-    # Numbered links keep the options within the one page that mount(2) takes: 500 lower
-    # directories, which is overlayfs's own limit, fit in it.
     os.chdir(spec["folder"])
-    lowers = ":".join(str(number) for number in range(spec["lowers"]))
-    options = f"lowerdir={lowers},redirect_dir=off,metacopy=off,index=off,xino=off"
-    options += ",upperdir=upper,workdir=work,volatile"
+    lowers = [str(number) for number in range(spec["lowers"])]
+    if len(lowers) > OVERLAY_LIMIT:
+        # What one mount cannot take lies below in another. It must be the lowest ones: whatever
+        # these hide of each other, nothing else is hidden by them.
+        below = lowers[OVERLAY_LIMIT - 1 :]
+        lowers = [*lowers[: OVERLAY_LIMIT - 1], "below"]
+        os.makedirs("below", exist_ok=True)
+        mount("overlay", "below", "overlay", MS_NODEV | MS_RDONLY, _options(below))
+    options = f"{_options(lowers)},upperdir=upper,workdir=work,volatile"
     mount("overlay", "root", "overlay", MS_NODEV, options)
+
+
+def _options(lowers: list[str]) -> str:
+    # Numbered links keep the options within the one page that mount(2) takes: as many lower
+    # directories as overlayfs takes fit in it.
+    return f"lowerdir={':'.join(lowers)},redirect_dir=off,metacopy=off,index=off,xino=off"
 
 
 def make_devices(root: str) -> None:

@@ -1,0 +1,1 @@
+"""The programs of letsencrypt-lego and haproxy-ssh are tested as they stand in the catalogue."""

@@ -1,0 +1,70 @@
+"""The fleet for the further distributions: a small part of it, with real packages.
+
+With LAMINA_DISTRIBUTIONS=all the whole fleet is built and tested, which takes minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from tests.conftest import Workshop
+
+from lamina.catalog import default_folder, load_catalog
+from lamina.engine.unit import FACTS, read_facts
+from lamina.lock import buildable, read_lock
+
+pytestmark = pytest.mark.real
+
+WHOLE = os.environ.get("LAMINA_DISTRIBUTIONS") == "all"
+DISTROS = ("debian-12",)
+SHARE = ("base", "memcached")
+
+
+def only_share(folder: Path, distro: str) -> Path:
+    """Return a catalogue that leaves everything out but the share: solving the fleet takes long."""
+    top = [
+        image.id.name
+        for image in load_catalog([default_folder()], distro).images
+        if image.parent and str(image.parent) in SHARE and str(image.id) not in SHARE
+    ]
+    change = f"{{change: {{distros: {{append: {{{distro}: not in this share}}}}}}}}"
+    (folder / "infra").mkdir(parents=True)
+    lines = "".join(f"  {name}: {change}\n" for name in sorted(set(top)))
+    (folder / "infra" / "share.yaml").write_text(f"images:\n{lines}")
+    return folder
+
+
+@pytest.mark.parametrize("distro", DISTROS)
+def test_the_fleet_builds_and_passes_its_tests(distro: str, tmp_path: Path) -> None:
+    workshop = Workshop(folder=tmp_path, distro=distro)
+    if WHOLE:
+        wanted = {str(image.id) for image in buildable(load_catalog([default_folder()], distro))}
+        others: tuple[str, ...] = ()
+    else:
+        wanted = set(SHARE)
+        others = ("--catalog", str(only_share(tmp_path / "share", distro)))
+
+    workshop.lamina("lock", *others)
+    packages = {unit.name for unit in read_lock(workshop.lock).units.values()}
+    # The links are there from the start, and what would make them would bring Perl's modules.
+    assert "usr-is-merged" in packages
+    assert "usrmerge" not in packages
+    built = json.loads(workshop.lamina("build", "--json", *others).stdout)["images"]
+
+    outcomes = {one["image"]: one["outcome"] for one in built if one["outcome"] != "blocked"}
+    assert outcomes == dict.fromkeys(wanted, "built")
+    check_links(workshop, others)
+
+
+def check_links(workshop: Workshop, others: tuple[str, ...]) -> None:
+    """Check that packages' old names of paths lead to where the files are, and dpkg knows both."""
+    folders = [file.parent for file in sorted(workshop.store.glob(f"units/*/{FACTS}"))]
+    units = [facts for folder in folders if (facts := read_facts(folder))]
+    assert {unit.name for unit in units if unit.listed} >= {"bash", "libc6"}
+    assert {unit.name: unit.real for unit in units if unit.real} == {}
+    script = "readlink /bin /lib64; dpkg-query --search /bin/bash; dpkg --verify bash libc6 python3"
+    ran = workshop.lamina("run", *others, "base", "--", "sh", "-euc", script)
+    assert ran.stdout == "usr/bin\nusr/lib64\nbash: /bin/bash\n"
