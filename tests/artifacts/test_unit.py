@@ -148,6 +148,7 @@ def test_a_hard_link_becomes_a_file_of_its_own(tmp_path: Path) -> None:
     first, second = tree / "usr/sbin/grafana-server", tree / "usr/share/grafana/bin/grafana"
     assert first.read_bytes() == second.read_bytes()
     assert first.stat().st_nlink == 1
+    assert stat_of(first)[0] == stat_of(second)[0] == 0o755
     assert facts.size == sum(path.stat().st_size for path in tree.rglob("*") if path.is_file())
     deep = f"public/build/static/{'x' * 90}/{'y' * 90}.js"
     assert (tree / "usr/share/grafana" / deep).read_bytes() == b"content\n"
