@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tests.conftest import AS_INSTALLED, Workshop
+from tests.conftest import AS_INSTALLED
+from tests.whole.conftest import Fleet
 from tests.whole.transcript import Command, File, differences, steps
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "add-an-image.md"
@@ -41,11 +42,11 @@ def engine(tmp_path: Path) -> Iterator[Mapping[str, str]]:
 
 @pytest.mark.real
 def test_whoever_follows_the_page_gets_what_it_shows(
-    workshop: Workshop, engine: Mapping[str, str], tmp_path: Path
+    fleet: Fleet, engine: Mapping[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "fleet"
     folder.mkdir()
-    shutil.copy(workshop.lock, folder)
+    shutil.copy(fleet.workshop.lock, folder)
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "lamina").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m lamina "$@"\n')
@@ -53,7 +54,7 @@ def test_whoever_follows_the_page_gets_what_it_shows(
     environment = {
         **AS_INSTALLED,
         **engine,
-        "LAMINA_STORE": str(workshop.store),
+        "LAMINA_STORE": str(fleet.workshop.store),
         "PATH": f"{programs}:{os.environ['PATH']}",
     }
     for step in steps(DOCUMENT.read_text()):
