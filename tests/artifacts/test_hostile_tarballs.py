@@ -143,9 +143,14 @@ def test_a_program_that_would_run_as_its_owner_is_refused_unless_its_mode_is_sta
     mode: int, install: object, tmp_path: Path
 ) -> None:
     assert isinstance(install, type(ALL))
-    content = packed([replace(program("sudo"), mode=mode)], ".tar.gz")
-    message = refusal(content, "sample.tgz", tmp_path, install)
-    assert f"'sudo' has the mode {mode:04o}" in message
+    own = [replace(program("sudo"), mode=mode)]
+    # Under another name it is the same program.
+    other = [replace(program("a/real"), mode=mode), hard_link("sudo", "a/real")]
+    for number, items in enumerate((own, other)):
+        place = tmp_path / str(number)
+        place.mkdir()
+        message = refusal(packed(items, ".tar.gz"), "sample.tgz", place, install)
+        assert f"has the mode {mode:04o}" in message
 
 
 def test_attributes_do_not_come_along(tmp_path: Path) -> None:

@@ -7,6 +7,11 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from lamina.catalog import json_schema
+
 
 def test_the_readme_tells_every_target_of_make(checkout: Path) -> None:
     makefile = (checkout / "Makefile").read_text()
@@ -44,3 +49,21 @@ def test_every_link_of_a_document_leads_to_a_file(
         if not (checkout / name).parent.joinpath(target).exists()
     ]
     assert broken == []
+
+
+def test_every_key_of_an_artifact_is_told_in_its_page(checkout: Path) -> None:
+    page = (checkout / "docs/artifacts.md").read_text()
+    told = set(re.findall(r"`([a-z0-9]+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.M))))
+    schema = json_schema()["$defs"]
+    forms = schema["ArtifactForm"], schema["PlacementForm"]
+    assert {key for form in forms for key in form["properties"]} <= told
+
+
+def test_what_the_page_of_artifacts_shows_follows_the_schema(checkout: Path) -> None:
+    blocks = re.findall(
+        r"^```yaml\n(.*?)^```$", (checkout / "docs/artifacts.md").read_text(), re.M | re.S
+    )
+    assert len(blocks) == 3
+    for block in blocks:
+        text = f"images:\n{block}" if block.startswith("  ") else block
+        Draft202012Validator(json_schema()).validate(yaml.safe_load(text))

@@ -147,12 +147,14 @@ def _one(
             )
         entry = Entry(path=to, kind=EntryKind.SYMLINK, target=member.target, mtime=member.mtime)
         return Placed(entry=replace(entry, uid=line.uid, gid=line.gid))
+    # A hard link is another name of its file, whatever its own header says.
+    source = contents.content_of(path)
+    member = contents.members[source]
     if line.mode is None and member.mode & _SPECIAL:
         raise MisplacedError(
             f"'{path}' has the mode {member.mode:04o}, with which it runs as its owner",
             "leave it out with 'without', or give it a line of its own that states its 'mode'",
         )
-    source = contents.content_of(path)
     usual = _PROGRAM if member.mode & 0o111 else _PLAIN
     entry = Entry(
         path=to,
@@ -161,7 +163,7 @@ def _one(
         uid=line.uid,
         gid=line.gid,
         mtime=member.mtime,
-        size=contents.members[source].size,
+        size=member.size,
     )
     return Placed(entry=entry, member=source)
 
