@@ -14,7 +14,6 @@ from lamina.build.proof import tests_digest
 from lamina.catalog import default_folder, load_catalog
 from lamina.layering import group_id
 from lamina.lock import buildable, catalog_digest, request_digest, write_lock
-from lamina.lock.artifacts import Sight, choose_artifacts, key_of, unseen
 from lamina.model.built import Built, Layer, Part
 from lamina.model.catalog import Catalog
 from lamina.model.digest import Digest
@@ -77,28 +76,17 @@ def load_zoo(folder: Path) -> Catalog:
 
 
 def write_zoo_lock(folder: Path, zebra: str = "1.0") -> Lock:
-    """Write a lock in which the zebra server has a package, and nothing else has any.
-
-    Artifacts that the catalogue does not pin are pinned as if they had been seen.
-    """
+    """Write a lock in which the zebra server has a package, and nothing else has any."""
     catalog = load_zoo(folder)
     unit = a_unit("zebra", zebra)
     calls = tuple(DpkgCall(action=action, units=(unit.key,)) for action in ("unpack", "configure"))
-    sights = {
-        key_of(artifact): Sight(digest=Digest.of(key_of(artifact).encode()), size=1)
-        for artifact in unseen(catalog, None)
-    }
-    chosen = {image.id: choose_artifacts(image, None, sights) for image in buildable(catalog)}
-    pinned = {ref.key: ref for each in chosen.values() for ref in each.pinned}
     lock = Lock(
         distro="debian-13",
         architecture="amd64",
         catalog=catalog_digest(catalog),
         indices=(),
-        units={unit.key: unit} | pinned,
-        layers={
-            group_id([name]): (name,) for name in ("zebra", *(r.name for r in pinned.values()))
-        },
+        units={unit.key: unit},
+        layers={group_id(["zebra"]): ("zebra",)},
         images=tuple(
             LockedImage(
                 id=image.id,
@@ -106,12 +94,7 @@ def write_zoo_lock(folder: Path, zebra: str = "1.0") -> Lock:
                 request=request_digest(image, catalog.distro),
                 packages=tuple(sorted(image.packages)),
                 calls=calls if image.id.name == "zebra-server" else (),
-                artifacts=tuple(sorted(ref.key for ref in chosen[image.id].pinned)),
-                layers=(
-                    (group_id(["zebra"]),)
-                    if image.id.name == "zebra-server"
-                    else tuple(group_id([ref.name]) for ref in chosen[image.id].pinned)
-                ),
+                layers=(group_id(["zebra"]),) if image.id.name == "zebra-server" else (),
             )
             for image in buildable(catalog)
         ),
