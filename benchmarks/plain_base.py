@@ -11,6 +11,8 @@ from lamina.build.image import Job
 from lamina.store.store import Store
 
 _HOOKS = "/usr/share/mmdebstrap/hooks"
+# It relies on links into /usr, which no package brings: as in Debian 12.
+_MERGED = "usr-is-merged"
 
 
 def plain_bootstrap(job: Job, store: Store, work: Path) -> float:
@@ -32,6 +34,7 @@ def plain_bootstrap(job: Job, store: Store, work: Path) -> float:
             stderr=subprocess.DEVNULL,
             check=True,
         )
+    names = sorted(ref.name for ref in job.units.values())
     began = time.monotonic()
     done = subprocess.run(
         [
@@ -39,9 +42,8 @@ def plain_bootstrap(job: Job, store: Store, work: Path) -> float:
             *("unshare", "--mount", "--fork", "--kill-child"),
             *("mmdebstrap", "--mode=root", "--variant=essential", "--format=directory"),
             *("--dpkgopt=force-unsafe-io", f"--architectures={job.architecture}"),
-            # Where packages rely on links into /usr that none of them brings, as in Debian 12.
-            f"--hook-dir={_HOOKS}/maybe-merged-usr",
-            f"--include={','.join(sorted(ref.name for ref in job.units.values()))}",
+            *([f"--hook-dir={_HOOKS}/merged-usr"] if _MERGED in names else []),
+            f"--include={','.join(names)}",
             # The source says it all: no suite is named.
             *("", str(work / "plain-root"), f"deb [trusted=yes] copy:{repository} ./"),
         ],
