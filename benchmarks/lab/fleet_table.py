@@ -6,8 +6,6 @@ every image is built and every test is run. Both tables are what the commands pr
 
 from __future__ import annotations
 
-import os
-import platform
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -18,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.lab.document import fill, require_places
-from benchmarks.lab.ground import lamina
+from benchmarks.lab.ground import lamina, surroundings
 from lamina import pipeline
 from lamina.docs import page_of
 from lamina.errors import NetworkError
@@ -27,7 +25,7 @@ from lamina.model.catalog import Catalog
 from lamina.model.image import Image, Kind
 from lamina.model.lock import Lock, LockedImage
 from lamina.plan import obstacles
-from lamina.settings import Flags, Settings, Surroundings, read_settings
+from lamina.settings import Flags, Settings, read_settings
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "fleet.md"
 _INFRA = ("--kind", Kind.INFRA)
@@ -38,15 +36,7 @@ _DISTRIBUTION = "base-files"
 def main() -> None:
     """Build and test the infra images, and write what came of it."""
     require_places(_DOCUMENT, ("versions", "build", "test"))
-    settings = read_settings(
-        Flags(),
-        Surroundings(
-            environment=os.environ,
-            folder=Path.cwd(),
-            cores=len(os.sched_getaffinity(0)),
-            machine=platform.machine(),
-        ),
-    )
+    settings = read_settings(Flags(), surroundings())
     catalog = pipeline.load(settings)
     with _cold(settings) as cold:
         build = _printed(cold, "build", *_INFRA)

@@ -44,15 +44,8 @@ class Ground:
     def in_folder(cls, folder: Path) -> Ground:
         """Return the fleet in `folder`, locked first where there is no lock that fits."""
         folder.mkdir(parents=True, exist_ok=True)
-        settings = read_settings(
-            Flags(store=folder / "store", lock=folder / "lamina.lock.json"),
-            Surroundings(
-                environment=os.environ,
-                folder=Path.cwd(),
-                cores=len(os.sched_getaffinity(0)),
-                machine=platform.machine(),
-            ),
-        )
+        flags = Flags(store=folder / "store", lock=folder / "lamina.lock.json")
+        settings = read_settings(flags, surroundings())
         catalog = pipeline.load(settings)
         root = settings.store / "roots" / f"{settings.distro}-{settings.architecture}"
         if not root.is_dir() or not _fits(catalog, settings.lock):
@@ -141,6 +134,16 @@ class Ground:
             stack=stack,
             groups=self.lock.groups_of(locked),
         )
+
+
+def surroundings() -> Surroundings:
+    """Return what this process has around it."""
+    return Surroundings(
+        environment=os.environ,
+        folder=Path.cwd(),
+        cores=len(os.sched_getaffinity(0)),
+        machine=platform.machine(),
+    )
 
 
 def _fits(catalog: Catalog, lock: Path) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tests.plan.fleets import a_unit
 
@@ -55,7 +57,18 @@ def write_zoo(folder: Path) -> Path:
         file = folder / "zoo" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+    (folder / "zoo" / "infra" / "unfed.yaml").write_text(json.dumps({"images": _unfed()}))
     return folder / "zoo"
+
+
+def _unfed() -> Mapping[str, Any]:
+    """Take the artifacts from the default catalogue's images: the zoo's lock knows of none."""
+    default = load_catalog((default_folder(),), "debian-13", architecture="amd64")
+    return {
+        image.id.name: {"change": {"artifacts": {"replace": []}}}
+        for image in default.images
+        if image.artifacts
+    }
 
 
 def load_zoo(folder: Path) -> Catalog:

@@ -250,7 +250,7 @@ def test_a_new_osd_takes_its_disk(osd: Extension) -> None:
     name = "--change-name=2:KOLLA_CEPH_DATA_BS_3_B"
     assert calls(osd, "sgdisk", "wipefs", "mkfs.xfs", "mount", "ceph-osd", "umount") == [
         "sgdisk --zap-all -- /disks/a",
-        "sgdisk --new=1:0:+100M --largest-new=0 -- /disks/a",
+        "sgdisk --new=1:0:+512M --largest-new=0 -- /disks/a",
         "wipefs --all /disks/a1 /disks/a2",
         "mkfs.xfs -f /disks/a1",
         f"mount /disks/a1 {FOLDER}",

@@ -57,7 +57,7 @@ images:
           OSD_INITIAL_WEIGHT: auto
         healthcheck: [healthcheck_socket, ceph-osd, /var/run/ceph/ceph-osd.0.asok]
         run: [bash, -euc, "ceph osd tree; ceph osd stat"]
-        stdout: "(?s)0.00098 +host proof.*osd[.]0 +up .* 1 up .* 1 in "
+        stdout: "(?s)0[.]0009[0-9] +host proof.*osd[.]0 +up .* 1 up .* 1 in "
         loopback: true
 """
 

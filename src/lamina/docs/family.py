@@ -41,7 +41,10 @@ def _section(entry: Entry) -> str:
         "\n".join(facts),
     ]
     if image.tests:
-        parts += ["Tested:", "\n".join(f"- {proof(test, runtime)}" for test in image.tests)]
+        parts += [
+            "Its tests prove:",
+            "\n".join(f"- {proof(test, runtime)}" for test in image.tests),
+        ]
     return "\n\n".join(parts)
 
 

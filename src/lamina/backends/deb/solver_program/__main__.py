@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import apt_pkg  # type: ignore[import-not-found]
 
-from .choice import choice, essentials
+from .choice import MERGED, MERGER, choice, essentials
 from .index import Index, Json, RefusedError, make_folders, status_of
 
 
@@ -55,6 +55,15 @@ def outcome(work: Callable[[], Any]) -> Json:
         return {"failed": f"{type(error).__name__}: {error}"}
 
 
+def bootstrap_of(index: Index) -> list[Json]:
+    """Return what an image without a parent has before all that is asked for."""
+    chosen: list[Json] = apart(lambda: essentials(index))
+    if any(unit["name"] == MERGER for unit in chosen):
+        # lamina's roots have those links from the start.
+        chosen = apart(lambda: essentials(index, MERGED))
+    return chosen
+
+
 class Desk:
     """Answers questions; keeps the last index open for the next question about the same parent."""
 
@@ -76,7 +85,7 @@ class Desk:
         bootstrap: list[Json] = []
         if installed is None:
             empty = self.index(repositories, b"")
-            installed = bootstrap = apart(lambda: essentials(empty))
+            installed = bootstrap = bootstrap_of(empty)
         status = status_of(installed, lambda: self.index(repositories, b""))
         index = self.index(repositories, status)
         made = apart(lambda: choice(list(question["packages"]), index))

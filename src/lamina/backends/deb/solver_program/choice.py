@@ -120,15 +120,14 @@ MERGER, MERGED = "usrmerge", "usr-is-merged"
 """What makes /bin, /sbin and /lib links into /usr, and what stands for it where they are."""
 
 
-def essentials(index: Index) -> list[Json]:
-    """Return the essential packages and the account tools, with all they depend on, by name."""
+def essentials(index: Index, *others: str) -> list[Json]:
+    """Return the essential packages and the account tools, with all they depend on, by name.
+
+    With them come `others`, as far as the index has them.
+    """
     names = [package.name for package in index.cache.packages if index.is_essential(package)]
-    names += [name for name in ACCOUNT_TOOLS if name in index.cache]
+    names += [name for name in (*ACCOUNT_TOOLS, *others) if name in index.cache]
     depcache = solve(sorted(names), index)
-    known = MERGER in index.cache and MERGED in index.cache
-    if known and depcache.marked_install(index.cache[MERGER]):
-        # lamina's roots have these links from the start.
-        depcache = solve(sorted([*names, MERGED]), index)
     chosen = [package for package in index.cache.packages if depcache.marked_install(package)]
     return [
         index.entry(depcache.get_candidate_ver(package))
