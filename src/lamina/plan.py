@@ -76,7 +76,7 @@ def obstacles(catalog: Catalog, lock: Lock | None = None) -> Mapping[ImageId, st
 def unpinned(lock: Lock) -> Mapping[ImageId, str]:
     """Return of which images the lock does not have all artifacts, as a reason."""
     return {
-        image.id: f"the lock has no digest of {' and '.join(map(spoken_key, image.unpinned))}: "
+        image.id: f"the lock has no digest of {', '.join(map(spoken_key, image.unpinned))}: "
         "run `lamina lock` where the place can be reached"
         for image in lock.images
         if image.unpinned

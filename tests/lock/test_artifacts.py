@@ -197,6 +197,15 @@ def test_a_mirror_takes_the_place_of_the_catalogues_address(room: Room, tmp_path
     assert room.mirror.requests == []
 
 
+def test_a_place_out_of_reach_is_told_once_for_all_its_artifacts(room: Room) -> None:
+    room.mirrors["releases"] = "http://127.0.0.1:9/releases"
+    both = [an_artifact(name) for name in ("one", "two")]
+    room.lock(a_catalog(BASE, with_artifacts(an_image("seen", "base"), *both)))
+    (note,) = room.notes
+    assert note.startswith("http://127.0.0.1:9/releases/one/v0.15.5/one.tar.gz: artifact one")
+    assert "; likewise two 0.15.5\n" in note
+
+
 def test_a_mirrors_password_is_not_told(room: Room) -> None:
     room.mirrors["releases"] = "http://me:secret@127.0.0.1:9/releases"
     room.lock(FLEET)

@@ -58,11 +58,13 @@ def test_a_file_that_is_no_text_is_a_fault(tmp_path: Path) -> None:
 ARTIFACTS = [
     replace(
         a_unit("artifact:plain"),
+        path="plain/v1.0/plain-linux-amd64",
         pinned="first sight",
         recipe=Recipe(install=(line("", "/usr/bin/plain", 0o4755),), date=1_700_000_000),
     ),
     replace(
         a_unit("artifact:archive"),
+        path="archive/v1.0/archive.tgz",
         size=None,
         pinned="catalogue",
         recipe=Recipe(install=(line("x-*/", "/opt/x/", None, "a", "b/*", uid=42423),)),

@@ -366,7 +366,7 @@ def test_an_artifact_that_the_lock_could_not_pin_blocks_its_image_and_what_stand
         "base": ("build", "new"),
         "kafka": (
             "blocked",
-            "the lock has no digest of artifact kafka 4.0.0 and artifact tool 1.0: "
+            "the lock has no digest of artifact kafka 4.0.0, artifact tool 1.0: "
             "run `lamina lock` where the place can be reached",
         ),
         "kafka-ui": ("blocked", "kafka is blocked"),

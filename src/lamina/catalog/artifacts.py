@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from lamina.catalog.accounts import Accounts
-from lamina.catalog.artifact_parts import ArtifactForm, PlacementForm, filled, speaks_of
+from lamina.catalog.artifact_parts import ArtifactForm, PlacementForm
+from lamina.catalog.artifact_texts import filled, speaks_of
 from lamina.catalog.sources import Sources
 from lamina.catalog.specs import Spec, Specs, owners_of
 from lamina.errors import Fault

@@ -110,6 +110,8 @@ def _in_placement(keys: Keys, entry: PlacementEntry) -> Iterator[Finding]:
     for name, value in (("from", entry.source), ("to", entry.to)):
         if not _PLACES[name].fullmatch(value):
             yield Finding(keys=(*keys, name), message=f"'{value}' leads elsewhere")
+    if not entry.source and entry.to.endswith("/"):
+        yield Finding(keys=(*keys, "to"), message=f"'{entry.to}' is a folder")
     if entry.mode is not None and not _MODE.fullmatch(entry.mode):
         yield Finding(keys=(*keys, "mode"), message=f"'{entry.mode}' is not a mode like 0755")
     for name, number in (("uid", entry.uid), ("gid", entry.gid)):

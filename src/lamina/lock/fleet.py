@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamina.backends.artifact.first_sight import see_artifacts
+from lamina.backends.artifact.first_sight import Sighting, see_artifacts
 from lamina.backends.artifact.remedies import mirror_setting
 from lamina.backends.deb.solver import Question, Refusal, Solution, running_solver
 from lamina.backends.deb.solver_root import read_indices, solver_root, update_indices
@@ -112,15 +113,27 @@ def _seen(catalog: Catalog, previous: Lock | None, source: Source, listener: Lis
     places = {artifact.source for artifact in artifacts}
     mirrors = find_mirrors(places, source.mirrors, usual=catalog.sources)
     sightings = see_artifacts(artifacts, mirrors, Store(source.store))
-    for lost in (sighting for sighting in sightings if sighting.digest is None):
-        remedy = mirror_setting(lost.artifact.source, lost.artifact.path)
-        fault = Fault(lost.url, f"artifact {lost.artifact} is not pinned: {lost.why}", remedy)
+    for fault in _lost([sighting for sighting in sightings if sighting.digest is None]):
         listener(Note(message=str(fault)))
     return {
         key_of(sighting.artifact): Sight(digest=sighting.digest, size=sighting.size)
         for sighting in sightings
         if sighting.digest
     }
+
+
+def _lost(sightings: Sequence[Sighting]) -> Iterator[Fault]:
+    """Yield what is wrong with a place, once for all artifacts of which the same is."""
+    alike: defaultdict[tuple[str, str], list[Sighting]] = defaultdict(list)
+    for sighting in sightings:
+        alike[sighting.artifact.source, sighting.why].append(sighting)
+    for (place, why), (first, *others) in sorted(alike.items()):
+        more = f"; likewise {', '.join(str(one.artifact) for one in others)}" if others else ""
+        yield Fault(
+            first.url,
+            f"artifact {first.artifact} is not pinned: {why}{more}",
+            mirror_setting(place, first.artifact.path),
+        )
 
 
 def _was_used(

@@ -83,17 +83,18 @@ def _check_shape(contents: Contents) -> None:
         if path in contents.folders:
             raise RefusedError("it is a file or link, and other members lie below it", path)
         if entry.kind is EntryKind.SYMLINK:
-            resolved(path, contents)
+            follow(path, contents)
         elif entry.kind is EntryKind.HARDLINK:
             target = contents.members.get(entry.target)
             if target is None or target.kind is not EntryKind.FILE:
                 raise RefusedError(f"it is a hard link to {entry.target!r}, no file of it", path)
 
 
-def resolved(path: str, contents: Contents) -> str:
-    """Return where the symbolic link at `path` leads to in the archive, there or not.
+def follow(path: str, contents: Contents, *, floor: int = 0) -> None:
+    """Follow the symbolic link at `path` to its end, there or not.
 
-    Raises `RefusedError` for one that leads out of the archive, or to itself.
+    Raises `RefusedError` for one that leads to itself or out of the archive, were it on the way
+    only; with a `floor`, out of the folder of so many names that it lies in.
     """
     parts = path.split("/")[:-1]
     waiting = contents.members[path].target.split("/")[::-1]
@@ -105,7 +106,7 @@ def resolved(path: str, contents: Contents) -> str:
         if name in ("", "."):
             continue
         if name == "..":
-            if not parts:
+            if len(parts) <= floor:
                 raise RefusedError("it is a link that leads out of the archive", path)
             parts.pop()
             continue
@@ -120,7 +121,6 @@ def resolved(path: str, contents: Contents) -> str:
         if link.target.startswith("/"):
             raise RefusedError("it leads through a link to an absolute path", path)
         waiting.extend(link.target.split("/")[::-1])
-    return "/".join(parts)
 
 
 def _above(path: str) -> Iterable[str]:

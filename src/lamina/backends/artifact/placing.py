@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from lamina.backends.artifact.contents import Contents, resolved
+from lamina.backends.artifact.contents import Contents, follow
 from lamina.model.artifact import WHOLE, Placement, Recipe
 from lamina.model.spelling import did_you_mean
 from lamina.oci.entry import Entry, EntryKind
+from lamina.oci.untar import RefusedError
 
 _PROGRAM, _PLAIN = 0o755, 0o644
 _SPECIAL = 0o7000  # set-user-id, set-group-id, sticky
@@ -96,12 +97,18 @@ def _placed(line: Placement, contents: Contents) -> Iterator[Placed]:
         raise _missing(line.source, contents)
     if line.to.endswith("/"):
         for path in found:
-            yield _one(line, contents, path, f"{line.to}{path.rpartition('/')[2]}".lstrip("/"))
+            folder, slash, name = path.rpartition("/")
+            target = f"{folder}{slash}{contents.members[path].target}"
+            if contents.members[path].kind is EntryKind.SYMLINK and target not in found:
+                raise _lost_link(contents.members[path])
+            yield _one(line, contents, path, f"{line.to}{name}".lstrip("/"))
     elif len(found) > 1:
         raise MisplacedError(
             f"'{line.source}' is {len(found)} files, and {line.to} can be one only",
             "end 'to' with a slash, to make it a folder for them",
         )
+    elif contents.members[found[0]].kind is EntryKind.SYMLINK:
+        raise _lost_link(contents.members[found[0]])
     else:
         yield _one(line, contents, found[0], line.to.lstrip("/"))
 
@@ -126,25 +133,30 @@ def _below(line: Placement, contents: Contents) -> Iterator[Placed]:
     for path in contents.members:
         relative = path.removeprefix(prefix)
         if path.startswith(prefix) and not _is_left_out(relative, line.without):
-            yield _one(line, contents, path, f"{to}/{relative}", root=prefix)
+            if contents.members[path].kind is EntryKind.SYMLINK:
+                _check_link(path, contents, prefix)
+            yield _one(line, contents, path, f"{to}/{relative}")
 
 
-def _one(
-    line: Placement, contents: Contents, path: str, to: str, *, root: str | None = None
-) -> Placed:
-    """Return a file or link of the archive as it is installed at `to`.
+def _check_link(path: str, contents: Contents, prefix: str) -> None:
+    """Refuse a link that leads out of the folder that is installed, were it on the way only."""
+    try:
+        follow(path, contents, floor=prefix.count("/"))
+    except RefusedError:
+        raise _lost_link(contents.members[path]) from None
 
-    `root` is the beginning of the paths that are installed with it.
-    """
+
+def _lost_link(link: Entry) -> MisplacedError:
+    return MisplacedError(
+        f"'{link.path}' is a link to '{link.target}', which does not come along",
+        "name the file that it leads to, or the folder that has both",
+    )
+
+
+def _one(line: Placement, contents: Contents, path: str, to: str) -> Placed:
+    """Return a file or link of the archive as it is installed at `to`."""
     member = contents.members[path]
     if member.kind is EntryKind.SYMLINK:
-        inside = root is not None and f"{resolved(path, contents)}/".startswith(root)
-        beside = line.to.endswith("/") and "/" not in member.target
-        if not (inside or beside):
-            raise MisplacedError(
-                f"'{path}' is a link to '{member.target}', which does not come along",
-                "name the file that it leads to, or the folder that has both",
-            )
         entry = Entry(path=to, kind=EntryKind.SYMLINK, target=member.target, mtime=member.mtime)
         return Placed(entry=replace(entry, uid=line.uid, gid=line.gid))
     # A hard link is another name of its file, whatever its own header says.
