@@ -147,3 +147,19 @@ def test_packages_of_further_repositories_come_from_ones_that_the_image_asks_for
         if package in homes and homes[package] not in asked(image)
     ]
     assert lost == []
+
+
+def test_the_documentation_says_what_debian_12_lacks(
+    checkout: Path, catalogs: Mapping[str, Catalog]
+) -> None:
+    text = (checkout / "docs/distributions.md").read_text()
+    section = text.partition("## What Debian 12 lacks\n")[2].partition("\n## ")[0]
+    told = {
+        name: why
+        for names, why in re.findall(r"^\| (.*) \| (.*) \|$", section, flags=re.MULTILINE)[1:]
+        for name in names.split(", ")
+    }
+    newer, older = obstacles(catalogs["debian-13"]), obstacles(catalogs["debian-12"])
+    lacking = {str(id_): why for id_, why in older.items() if id_ not in newer}
+    assert told.keys() == lacking.keys()
+    assert all(told[name].removeprefix("need ") in why for name, why in lacking.items())
