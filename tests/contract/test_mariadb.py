@@ -89,8 +89,11 @@ def test_a_bootstrap_has_its_time(server: Extension) -> None:
 
 
 def test_an_upgrade_is_of_a_server_that_runs(server: Extension) -> None:
+    mistaken = server.container.folder("/var/lib/mysql/.pki")
+
     server.start(environment={**UPGRADE, "DB_ROOT_PASSWORD": PASSWORD})
 
+    assert not mistaken.exists()
     assert server.calls == ["mariadb-upgrade --host=192.0.2.1 --port=3306 --user=root"]
     assert server.container.path("/password").read_text() == f"{PASSWORD}\n"
 
