@@ -17,7 +17,7 @@ from lamina.cli.options import (
     settings_options,
 )
 from lamina.cli.output import print_json, progress
-from lamina.errors import Fault, LockError, UsageError
+from lamina.errors import UsageError
 from lamina.lock import unpinned_images
 from lamina.model.lock import Lock, UnitKind, spoken_key
 from lamina.model.selection import Selection
@@ -89,16 +89,14 @@ def command(
 
 
 def _check(settings: Settings, lock: Lock, *, as_json: bool) -> int:
-    LockError.raise_all(
-        [
-            Fault(
-                str(settings.lock),
-                f"{spoken_key(key)} is not pinned: {', '.join(map(str, images))}",
-                "run `lamina lock` where its place can be reached",
-            )
-            for key, images in unpinned_images(lock).items()
-        ]
-    )
+    # It fits all the same: what it says of such images is what could be known.
+    for key, images in unpinned_images(lock).items():
+        names = ", ".join(map(str, images))
+        click.echo(
+            f"{settings.lock}: {spoken_key(key)} is not pinned: {names}\n"
+            "  run `lamina lock` where its place can be reached",
+            err=True,
+        )
     if as_json:
         print_json(_sums(lock))
     else:
