@@ -115,6 +115,13 @@ def test_the_live_view_has_a_line_for_each_running_image_and_a_counter() -> None
     ]
 
 
+def test_of_downloads_whose_size_nobody_knows_the_live_view_tells_what_has_come() -> None:
+    board = advanced(Board(), Doing(message="looking at kafka 4.0.0"), 100.0)
+    board = advanced(board, Downloaded(done=1_500_000, total=None), 100.0)
+
+    assert live_lines(board, 102.5) == ["downloaded 1.5 MB", "looking at kafka 4.0.0"]
+
+
 def test_of_a_kept_image_nothing_is_said_unless_it_is_tested() -> None:
     kept = (
         ImageStarted(image=KEPT, expected=None),

@@ -30,7 +30,7 @@ from lamina.lock.solving import solve_images
 from lamina.model.artifact import Artifact, Recipe
 from lamina.model.catalog import Catalog
 from lamina.model.digest import Digest
-from lamina.model.event import Event, Note
+from lamina.model.event import Downloaded, Event, Note
 from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock
 from lamina.store.store import Store
@@ -80,6 +80,7 @@ class Room:
     mirror: Mirror
     mirrors: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    arrived: int = 0  # bytes of downloads
 
     def lock(self, catalog: Catalog, previous: Lock | None = None) -> Lock:
         """Lock a catalogue whose packages are chosen already."""
@@ -92,6 +93,8 @@ class Room:
     def _hear(self, event: Event) -> None:
         if isinstance(event, Note):
             self.notes.append(event.message)
+        if isinstance(event, Downloaded):
+            self.arrived = event.done
 
     def downloads(self) -> list[str]:
         return sorted(path.name for path in self.store.downloads.iterdir())
@@ -125,6 +128,7 @@ def test_an_artifact_without_one_is_pinned_as_it_is_seen_first(room: Room) -> No
     unit = lock.units[KEY]
     assert (unit.digest, unit.size) == (Digest.of(RELEASE), len(RELEASE))
     assert unit.pinned == "first sight"
+    assert room.arrived == len(RELEASE)
     assert room.store.download_path(unit.digest).read_bytes() == RELEASE
     assert new_sights(None, lock) == (unit,)
     assert new_sights(lock, lock) == ()

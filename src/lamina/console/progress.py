@@ -97,8 +97,11 @@ def live_lines(board: Board, now: float) -> list[str]:
     width = max((len(str(image)) for image in board.running), default=0)
     lines = [_running(image, board.running[image], width, now) for image in board.running]
     transfers = []
-    if (load := board.downloaded) and load.done < load.total:
-        transfers.append(f"downloaded {size_text(load.done)} of {size_text(load.total)}")
+    if load := board.downloaded:
+        if load.total is None:
+            transfers.append(f"downloaded {size_text(load.done)}")
+        elif load.done < load.total:
+            transfers.append(f"downloaded {size_text(load.done)} of {size_text(load.total)}")
     if (units := board.units) and units.done < units.total:
         transfers.append(f"unpacked {units.done} of {units.total} packages")
     if transfers:

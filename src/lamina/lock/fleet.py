@@ -19,7 +19,7 @@ from lamina.lock.request import used_repositories
 from lamina.lock.solving import solve_images
 from lamina.mirrors import find_mirrors
 from lamina.model.catalog import Catalog, Repository
-from lamina.model.event import Doing, Listener, Note
+from lamina.model.event import Doing, Downloaded, Listener, Note
 from lamina.model.image import ImageId
 from lamina.model.lock import Index, Lock
 from lamina.store.store import Store
@@ -112,7 +112,12 @@ def _seen(catalog: Catalog, previous: Lock | None, source: Source, listener: Lis
     listener(Doing(message=f"looking at {names}"))
     places = {artifact.source for artifact in artifacts}
     mirrors = find_mirrors(places, source.mirrors, usual=catalog.sources)
-    sightings = see_artifacts(artifacts, mirrors, Store(source.store))
+    sightings = see_artifacts(
+        artifacts,
+        mirrors,
+        Store(source.store),
+        on_progress=lambda done: listener(Downloaded(done=done, total=None)),
+    )
     for fault in _lost([sighting for sighting in sightings if sighting.digest is None]):
         listener(Note(message=str(fault)))
     return {

@@ -34,10 +34,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloaded:
-    """So much of the packages has been fetched; bytes."""
+    """So much of the packages and artifacts has been fetched; bytes."""
 
     done: int
-    total: int
+    total: int | None  # None where nobody knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,16 @@ class Sighting:
 
 
 def see_artifacts(
-    artifacts: Sequence[Artifact], mirrors: Mirrors, store: Store
+    artifacts: Sequence[Artifact],
+    mirrors: Mirrors,
+    store: Store,
+    *,
+    on_progress: Callable[[int], None],
 ) -> tuple[Sighting, ...]:
     """Fetch artifacts into the store, and return what each is.
 
-    One that is no archive of the sort that it should be is not kept. Raises `StoreError` when the
-    disk refuses.
+    One that is no archive of the sort that it should be is not kept. `on_progress` is told how many
+    bytes have come of all together. Raises `StoreError` when the disk refuses.
     """
     with store.work_folder() as work:
         downloads = [
@@ -49,7 +53,13 @@ def see_artifacts(
             )
             for number, artifact in enumerate(artifacts)
         ]
-        lost = fetch_all(downloads, patience=_PATIENCE)
+        arrived: dict[Path, int] = {}
+
+        def progress(download: Download, size: int) -> None:
+            arrived[download.path] = size
+            on_progress(sum(arrived.values()))
+
+        lost = fetch_all(downloads, on_progress=progress, patience=_PATIENCE)
         failures = {failure.download.path: failure for failure in lost}
         full = [failure for failure in failures.values() if failure.cause is Cause.DISK]
         if full:
