@@ -134,6 +134,52 @@ def test_services_are_denied_around_all_packages() -> None:
     assert calls[-1].argv[-1] == f"rm -f {POLICY}"
 
 
+def asking(*names: str, parent: Sequence[str] = ("debconf",), real: Sequence[str] = ()) -> Packages:
+    """Return the packages a, b and c over a parent; those of `names` have questions."""
+    given = packages(*map(unit, "abc"), real=real)
+    told = {name: replace(each, asks=name in names) for name, each in given.facts.items()}
+    return replace(given, facts=told, stack=replace(EMPTY, packages=frozenset(parent)))
+
+
+def test_debconf_learns_of_questions_before_anything_is_unpacked() -> None:
+    given = asking("a", "c", real=["c"])
+    order = locked(("unpack", ["b", "a"]), ("configure", ["b", "a"]), ("unpack", ["c"]))
+    calls = install_calls(order, given, [ACCOUNT], VARIABLES)
+    assert [call.title for call in calls][1:4] == ["user x", "preconfigure a c", "unpack b a"]
+    assert calls[2].argv[-2:] == (husk("a"), package("c"))
+    assert calls[2].environment == VARIABLES
+
+
+@pytest.mark.parametrize(
+    "given",
+    [asking(), asking("a", parent=()), asking("a", parent=("debconf-utils",))],
+    ids=["nothing to ask", "no debconf", "another package"],
+)
+def test_where_apt_would_not_preconfigure_nothing_is(given: Packages) -> None:
+    calls = install_calls(locked(("unpack", ["a"])), given, [], VARIABLES)
+    assert [call.title for call in calls][:2] == ["deny services", "unpack a"]
+
+
+def test_files_are_named_to_debconf_one_in_a_line(tmp_path: Path) -> None:
+    (call,) = (
+        call
+        for call in install_calls(locked(("unpack", ["a", "b"])), asking("a", "b"), [], VARIABLES)
+        if call.title == "preconfigure a b"
+    )
+    program = tmp_path / "dpkg-preconfigure"
+    shell, options, script, *words = call.argv
+    script = script.replace("/usr/sbin/dpkg-preconfigure", str(program))
+    assert output(shell, options, script, *words) == ""
+    program.write_text('#!/bin/sh\necho "$@"\ncat\nexit 1\n')
+    program.chmod(0o755)
+    told = output(shell, options, script, *words)
+    assert told == f"--apt\n{husk('a')}\n{husk('b')}\n"
+
+
+def output(*argv: str) -> str:
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
 def test_essential_packages_come_first_and_then_what_makes_accounts() -> None:
     given = packages(*map(unit, ("a", "b", "passwd")))
     tool = replace(given.facts["passwd"], files=("usr/sbin/useradd",))

@@ -39,6 +39,13 @@ cat -- "$@" >> /var/lib/dpkg/status
 """
 _ESSENTIALS = "configure the essential packages"
 _ACCOUNT_TOOLS = frozenset({"usr/sbin/groupadd", "usr/sbin/useradd"})
+# As apt has it called, by debconf's own configuration of apt (70debconf).
+_PRECONFIGURE = """
+if [ -x /usr/sbin/dpkg-preconfigure ]; then
+    printf '%s\\n' "$@" | /usr/sbin/dpkg-preconfigure --apt || true
+fi
+"""
+_DEBCONF = "debconf"
 _DPKG = ("dpkg", "--force-unsafe-io", "--force-depends")
 _Way = Literal["record", "husk", "real"]
 
@@ -74,6 +81,12 @@ class Packages:
         # An older version's record must be taken out of the database.
         return "husk" if facts.husk or facts.name in self.stack.packages else "record"
 
+    def file(self, key: str) -> str:
+        """Return where the sandbox sees what dpkg can unpack: the package, or its husk."""
+        if key in self.real:
+            return f"{PACKAGES}/{self.units[key].digest.hex}"
+        return f"{UNITS}/{self.facts[key].digest.hex}/{HUSK}"
+
 
 def install_calls(
     locked: LockedImage,
@@ -99,6 +112,7 @@ def install_calls(
     elif locked.calls:
         calls.append(_shell("deny services", _DENY_SERVICES, variables))
     calls += accounts
+    calls += _preconfigure(locked, packages, variables)
     for call in locked.calls:
         if call.action == "unpack":
             calls += _unpack(call.units, packages, interests, variables)
@@ -109,6 +123,24 @@ def install_calls(
     if locked.calls or locked.bootstrap:
         calls.append(_shell("allow services", f"rm -f {POLICY}", variables))
     return tuple(calls)
+
+
+def _preconfigure(
+    locked: LockedImage, packages: Packages, variables: Mapping[str, str]
+) -> tuple[Call, ...]:
+    """Return the call by which debconf learns of the packages' questions before all else.
+
+    Scripts that speak to debconf make it learn of their package's questions as well, but not all
+    do, and not by the same name of the package.
+    """
+    keys = [key for call in locked.calls if call.action == "unpack" for key in call.units]
+    asking = [key for key in keys if packages.facts[key].asks]
+    if not asking or _DEBCONF not in packages.stack.packages:
+        return ()
+    files = [packages.file(key) for key in asking]
+    argv = ("/bin/sh", "-euc", _PRECONFIGURE, "sh", *files)
+    title = f"preconfigure {' '.join(packages.facts[key].name for key in asking)}"
+    return (Call(argv=argv, environment=variables, title=title),)
 
 
 def account_calls(
