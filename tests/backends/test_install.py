@@ -129,11 +129,56 @@ def test_services_are_denied_around_all_packages() -> None:
         "user x",
         "unpack a",
         "configure what is left",
-        "learn questions",
         "allow services",
     ]
     assert POLICY in calls[0].argv[-1]
     assert calls[-1].argv[-1] == f"rm -f {POLICY}"
+
+
+def asking(*names: str, parent: Sequence[str] = ("debconf",), real: Sequence[str] = ()) -> Packages:
+    """Return the packages a, b and c over a parent; those of `names` have questions."""
+    given = packages(*map(unit, "abc"), real=real)
+    told = {name: replace(each, asks=name in names) for name, each in given.facts.items()}
+    return replace(given, facts=told, stack=replace(EMPTY, packages=frozenset(parent)))
+
+
+def test_debconf_learns_of_questions_before_anything_is_unpacked() -> None:
+    given = asking("a", "c", real=["c"])
+    order = locked(("unpack", ["b", "a"]), ("configure", ["b", "a"]), ("unpack", ["c"]))
+    calls = install_calls(order, given, [ACCOUNT], VARIABLES)
+    assert [call.title for call in calls][1:4] == ["user x", "preconfigure a c", "unpack b a"]
+    assert calls[2].argv[-2:] == (husk("a"), package("c"))
+    assert calls[2].environment == VARIABLES
+
+
+@pytest.mark.parametrize(
+    "given",
+    [asking(), asking("a", parent=()), asking("a", parent=("debconf-utils",))],
+    ids=["nothing to ask", "no debconf", "another package"],
+)
+def test_where_apt_would_not_preconfigure_nothing_is(given: Packages) -> None:
+    calls = install_calls(locked(("unpack", ["a"])), given, [], VARIABLES)
+    assert [call.title for call in calls][:2] == ["deny services", "unpack a"]
+
+
+def test_files_are_named_to_debconf_one_in_a_line(tmp_path: Path) -> None:
+    (call,) = (
+        call
+        for call in install_calls(locked(("unpack", ["a", "b"])), asking("a", "b"), [], VARIABLES)
+        if call.title == "preconfigure a b"
+    )
+    program = tmp_path / "dpkg-preconfigure"
+    shell, options, script, *words = call.argv
+    script = script.replace("/usr/sbin/dpkg-preconfigure", str(program))
+    assert output(shell, options, script, *words) == ""
+    program.write_text('#!/bin/sh\necho "$@"\ncat\nexit 1\n')
+    program.chmod(0o755)
+    told = output(shell, options, script, *words)
+    assert told == f"--apt\n{husk('a')}\n{husk('b')}\n"
+
+
+def output(*argv: str) -> str:
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
 def test_essential_packages_come_first_and_then_what_makes_accounts() -> None:
@@ -155,7 +200,6 @@ def test_essential_packages_come_first_and_then_what_makes_accounts() -> None:
         "user x",
         "unpack b",
         "configure what is left",
-        "learn questions",
         "allow services",
     ]
 
@@ -265,42 +309,6 @@ def test_a_record_is_appended_as_it_is(tmp_path: Path) -> None:
     subprocess.run(words, check=True)
     assert (database / "status").read_text() == "Package: before\n\nPackage: a\n\n"
     assert (database / "triggers/Unincorp").read_text() == "before -\n%s $(x) `y` a\n"
-
-
-@pytest.mark.parametrize("apt_looks_into_packages", [True, False])
-def test_debconf_learns_what_only_apt_would_tell_it(
-    tmp_path: Path, *, apt_looks_into_packages: bool
-) -> None:
-    names = ["asks", "has-none", "multi", "silent"]
-    (call,) = (
-        call
-        for call in install_calls(
-            locked(("unpack", names[:2]), ("configure", ["asks"]), ("unpack", names[2:])),
-            packages(*map(unit, names)),
-            [],
-            VARIABLES,
-        )
-        if call.title == "learn questions"
-    )
-    info = tmp_path / "info"
-    info.mkdir()
-    for name in ("asks", "multi:amd64", "silent"):
-        (info / f"{name}.templates").write_text(f"Template: {name}/question\n")
-    (info / "asks.postinst").write_text("#!/bin/sh\n. /usr/share/debconf/confmodule\n")
-    (info / "multi:amd64.postinst").write_text("#!/bin/sh\n")
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name in ("perl", "apt-extracttemplates")[: 1 + apt_looks_into_packages]:
-        (programs / name).write_text('#!/bin/sh\nshift 4\nprintf "%s\\n" "$@"\n')
-        (programs / name).chmod(0o755)
-    script = call.argv[2].replace("/var/lib/dpkg/info", str(info))
-    words = [*call.argv[:2], script.replace("/usr/lib/apt", str(programs)), *call.argv[3:]]
-    path = f"{programs}:{os.environ['PATH']}"
-
-    done = subprocess.run(words, env={"PATH": path}, capture_output=True, text=True, check=True)
-
-    learnt = ["multi", f"{info}/multi:amd64.templates", "silent", f"{info}/silent.templates"]
-    assert done.stdout.split() == (learnt if apt_looks_into_packages else [])
 
 
 def test_only_configuration_files_are_unpacked_from_husks() -> None:

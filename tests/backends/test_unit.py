@@ -434,6 +434,15 @@ def test_lines_of_conffiles_with_a_flag_name_no_file_of_the_package(tmp_path: Pa
     assert facts.files == (f"{INFO}/sample.conffiles", f"{INFO}/sample.list")
 
 
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_package_with_templates_has_questions(asks: bool, tmp_path: Path) -> None:
+    members = [file("./templates", b"Template: sample/one\n")] if asks else []
+    control = control_tarball("sample", members=members)
+    package = write_package(tmp_path / "sample.deb", control, tarball([folder("./")]))
+    (tmp_path / "unit").mkdir()
+    assert make_unit(package, tmp_path / "unit", DIGEST).asks == asks
+
+
 TREE_PATHS = {
     "./": "",
     ".": "",

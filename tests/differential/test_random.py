@@ -42,8 +42,9 @@ def candidates(lists: Path) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-# What an ordinary run looks at: services, users, diversions and alternatives, quick to install.
-SHARE = (("jq", "tmux"), ("openssh-server", "rsync"))
+# What an ordinary run looks at: services, users, diversions, alternatives and questions, quick to
+# install.
+SHARE = (("jq", "tmux", "libpaper2"), ("openssh-server", "rsync"))
 
 
 @pytest.mark.parametrize("chosen", SHARE, ids="-".join)

@@ -38,6 +38,7 @@ facts = st.builds(
     library=st.none() | st.builds(LibraryCall, argv=lists, owner=names, folder=names),
     left=lists,
     derived=lists,
+    asks=st.booleans(),
     real=names,
     husk=names,
     kind=st.sampled_from(UnitKind),
@@ -67,7 +68,7 @@ def test_facts_with_something_missing_are_told() -> None:
             directories=(Directory("a", 1, 2, 3),),
         ).to_json()
     )  # fmt: skip
-    for name in whole.keys() - {"format", "real", "husk"}:
+    for name in whole.keys() - {"format"}:
         part = {key: value for key, value in whole.items() if key != name}
         with pytest.raises((ValueError, KeyError, TypeError)):
             UnitFacts.from_json(json.dumps(part))

@@ -9,7 +9,7 @@ An artifact, of which no package manager knows, has its tree and its facts only.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ HUSK = "husk.deb"
 RECORD = "record"
 FACTS = "unit.json"
 
-_FORMAT = 2  # of the facts and of what a unit holds; raised when either changes
+_FORMAT = 3  # of the facts and of what a unit holds; raised when either changes
 
 _TUPLES = (
     "conffiles",
@@ -116,6 +116,7 @@ class UnitFacts:
     real: str = ""
     # Why dpkg must unpack the husk in every image; empty when its record can be written down.
     husk: str = ""
+    asks: bool = False  # it has questions for debconf
     kind: UnitKind = UnitKind.PACKAGE
 
     @property
@@ -137,6 +138,8 @@ class UnitFacts:
         raw: dict[str, Any] = json.loads(text)
         if isinstance(raw, dict) and raw.pop("format", None) != _FORMAT:
             return None
+        if missing := [field.name for field in fields(cls) if field.name not in raw]:
+            raise KeyError(*missing)
         for name in _TUPLES:
             raw[name] = tuple(raw[name])
         raw["digest"] = Digest.parse(raw["digest"])

@@ -37,27 +37,15 @@ printf '%s' "$1" >> /var/lib/dpkg/triggers/Unincorp
 shift
 cat -- "$@" >> /var/lib/dpkg/status
 """
-# An apt that can look into packages has debconf learn their questions before it unpacks them.
-# A script that asks as it configures does so too. Left are those of others, as of scripts that
-# ask when their package is removed.
-_LEARN = """
-[ -x /usr/lib/apt/apt-extracttemplates ] || exit 0
-found=
-for name; do
-    for questions in /var/lib/dpkg/info/"$name".templates /var/lib/dpkg/info/"$name":*.templates; do
-        if [ -e "$questions" ] && ! grep -qs confmodule "${questions%templates}postinst"; then
-            found="$found $name $questions"
-        fi
-    done
-done
-[ -z "$found" ] || perl -MDebconf::Db -MDebconf::Template -e '
-    Debconf::Db->load;
-    while (my ($name, $file) = splice @ARGV, 0, 2) { Debconf::Template->load($file, $name) }
-    Debconf::Db->save;
-' $found
-"""
 _ESSENTIALS = "configure the essential packages"
 _ACCOUNT_TOOLS = frozenset({"usr/sbin/groupadd", "usr/sbin/useradd"})
+# As apt has it called, by debconf's own configuration of apt (70debconf).
+_PRECONFIGURE = """
+if [ -x /usr/sbin/dpkg-preconfigure ]; then
+    printf '%s\\n' "$@" | /usr/sbin/dpkg-preconfigure --apt || true
+fi
+"""
+_DEBCONF = "debconf"
 _DPKG = ("dpkg", "--force-unsafe-io", "--force-depends")
 _Way = Literal["record", "husk", "real"]
 
@@ -93,6 +81,12 @@ class Packages:
         # An older version's record must be taken out of the database.
         return "husk" if facts.husk or facts.name in self.stack.packages else "record"
 
+    def file(self, key: str) -> str:
+        """Return where the sandbox sees what dpkg can unpack: the package, or its husk."""
+        if key in self.real:
+            return f"{PACKAGES}/{self.units[key].digest.hex}"
+        return f"{UNITS}/{self.facts[key].digest.hex}/{HUSK}"
+
 
 def install_calls(
     locked: LockedImage,
@@ -118,6 +112,7 @@ def install_calls(
     elif locked.calls:
         calls.append(_shell("deny services", _DENY_SERVICES, variables))
     calls += accounts
+    calls += _preconfigure(locked, packages, variables)
     for call in locked.calls:
         if call.action == "unpack":
             calls += _unpack(call.units, packages, interests, variables)
@@ -125,10 +120,27 @@ def install_calls(
             calls.append(_configure(call.units, packages, variables))
     if locked.calls:
         calls.append(_configure_pending(variables))
-        calls.append(_learn(locked, packages, variables))
     if locked.calls or locked.bootstrap:
         calls.append(_shell("allow services", f"rm -f {POLICY}", variables))
     return tuple(calls)
+
+
+def _preconfigure(
+    locked: LockedImage, packages: Packages, variables: Mapping[str, str]
+) -> tuple[Call, ...]:
+    """Return the call by which debconf learns of the packages' questions before all else.
+
+    Scripts that speak to debconf make it learn of their package's questions as well, but not all
+    do, and not by the same name of the package.
+    """
+    keys = [key for call in locked.calls if call.action == "unpack" for key in call.units]
+    asking = [key for key in keys if packages.facts[key].asks]
+    if not asking or _DEBCONF not in packages.stack.packages:
+        return ()
+    files = [packages.file(key) for key in asking]
+    argv = ("/bin/sh", "-euc", _PRECONFIGURE, "sh", *files)
+    title = f"preconfigure {' '.join(packages.facts[key].name for key in asking)}"
+    return (Call(argv=argv, environment=variables, title=title),)
 
 
 def account_calls(
@@ -243,12 +255,6 @@ def _configure_pending(variables: Mapping[str, str]) -> Call:
         environment=variables,
         title="configure what is left",
     )
-
-
-def _learn(locked: LockedImage, packages: Packages, variables: Mapping[str, str]) -> Call:
-    keys = (key for call in locked.calls if call.action == "unpack" for key in call.units)
-    argv = ("/bin/sh", "-euc", _LEARN, "sh", *(packages.units[key].name for key in keys))
-    return Call(argv=argv, environment=variables, title="learn questions")
 
 
 def _shell(title: str, script: str, variables: Mapping[str, str]) -> Call:

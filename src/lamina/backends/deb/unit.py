@@ -72,6 +72,7 @@ def make_unit(package: Path, folder: Path, digest: Digest) -> UnitFacts:
         library=foreseen_library(control.text("postinst")),
         real=tree.real,
         husk=why_husk(control),
+        asks="templates" in control.files,
     )
 
 
