@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,14 +93,22 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     return workshop
 
 
+@contextmanager
+def a_copy(workshop: Workshop, folder: Path) -> Iterator[Workshop]:
+    """Give a copy of a workshop in `folder`, which is removed in the end."""
+    subprocess.run(["cp", "-a", "--reflink=auto", str(workshop.folder), str(folder)], check=True)
+    reseal(Store(folder / "store"))
+    try:
+        yield Workshop(folder=folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture
 def workshop(built: Workshop, tmp_path: Path) -> Iterator[Workshop]:
     """A copy of the built small fleet, to be changed, damaged and interrupted."""
-    folder = tmp_path / "workshop"
-    subprocess.run(["cp", "-a", "--reflink=auto", str(built.folder), str(folder)], check=True)
-    reseal(Store(folder / "store"))
-    yield Workshop(folder=folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    with a_copy(built, tmp_path / "workshop") as workshop:
+        yield workshop
 
 
 @pytest.fixture

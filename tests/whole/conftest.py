@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import SMALL, Workshop, reseal
+from tests.conftest import SMALL, Workshop, a_copy
 from tests.whole.engines import Engine, docker, podman
-
-from lamina.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +73,8 @@ def manifests(listed: list[dict[str, Any]]) -> Mapping[str, str]:
 @pytest.fixture(scope="session")
 def copied(built: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     """A copy of the built small fleet, which all tests of this folder change in turn."""
-    folder = tmp_path_factory.mktemp("whole") / "workshop"
-    subprocess.run(["cp", "-a", "--reflink=auto", str(built.folder), str(folder)], check=True)
-    reseal(Store(folder / "store"))
-    yield Workshop(folder=folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    with a_copy(built, tmp_path_factory.mktemp("whole") / "workshop") as workshop:
+        yield workshop
 
 
 @pytest.fixture

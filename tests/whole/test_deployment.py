@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.conftest import Workshop
+from tests.conftest import Workshop, a_copy
 from tests.whole.containers import Deployment, mounted
 from tests.whole.engines import Engine
 
@@ -46,11 +46,11 @@ def tests() -> dict[str, ServiceTest]:
 
 
 @pytest.fixture(scope="module")
-def deployed(copied: Workshop, built: Workshop) -> Workshop:
-    """The workshop, with all services built in it."""
-    copied.lock.write_bytes(built.lock.read_bytes())
-    copied.lamina("build", *SERVICES, "--no-test")
-    return copied
+def deployed(built: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    """A workshop with all services built in it."""
+    with a_copy(built, tmp_path_factory.mktemp("deployed") / "workshop") as workshop:
+        workshop.lamina("build", *SERVICES, "--no-test")
+        yield workshop
 
 
 @pytest.fixture(scope="module")
