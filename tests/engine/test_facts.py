@@ -53,7 +53,7 @@ def test_facts_survive_the_disk(given_facts: UnitFacts) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "null", "{", '"x"', *(f'{{"format": 2{more}}}' for more in ("", ', "files": 3'))],
+    ["", "[]", "null", "{", '"x"', *(f'{{"format": 3{more}}}' for more in ("", ', "files": 3'))],
 )
 def test_damaged_facts_are_told(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
