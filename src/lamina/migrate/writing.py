@@ -80,7 +80,9 @@ def revert(root: Path) -> Reverted:
     with disk_faults(root, "folder"):
         if not at.exists():
             raise UsageError.one(
-                "nothing to revert: there is no record of a migration", place=str(at)
+                "nothing to revert: there is no record of a migration",
+                place=str(at),
+                remedy="name the tree as it was named for `lamina migrate apply`",
             )
         record = parse_record(at.read_bytes(), str(at))
         texts, now = originals(root, record)
