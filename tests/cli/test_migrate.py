@@ -63,6 +63,25 @@ def test_scripts_get_every_edit_with_its_line_kind_and_reason(lamina: Lamina, tr
     }
 
 
+def test_the_scheme_of_the_last_time_is_kept(lamina: Lamina, tree: Path) -> None:
+    lamina("migrate", "apply", "deployment", "--names", "infra")
+    assert lamina("migrate", "apply", "deployment").out.endswith(
+        " 0 references in 0 files changed\n"
+    )
+    told = values(lamina("migrate", "check", "deployment", "--json"))
+    assert "registry.example.org:5000/kolla/debian-infra-cron:train" in told["references"]
+    changed = lamina("migrate", "apply", "deployment", "--names", "split").out
+    assert changed.endswith(" 9 references in 7 files changed\n")
+
+
+def test_the_record_of_a_part_is_no_text_of_the_whole(
+    lamina: Lamina, tree: Path, folder: Path
+) -> None:
+    lamina("migrate", "apply", "deployment")
+    assert lamina("migrate", "apply", str(folder)).code == 0
+    assert lamina("migrate", "revert", "deployment").code == 0
+
+
 def test_what_is_undecided_is_listed_and_makes_the_exit_code_1(lamina: Lamina, tree: Path) -> None:
     (tree / "run.sh").write_text('docker run "kolla/${BASE}-${TYPE}-cron"\n')
     ran = lamina("migrate", "apply", "deployment")

@@ -15,12 +15,13 @@ from typing import Protocol
 from lamina.migrate.decide import decide
 from lamina.migrate.edit import Found
 from lamina.migrate.jinja import NotATemplateError
+from lamina.migrate.leaves import is_yaml
 from lamina.migrate.names import Names
 from lamina.migrate.references import references, references_by_line
 from lamina.migrate.yaml_text import read_yaml
 
 # A text without any of these names no image that could change: most files are not looked at.
-_HINT = re.compile(r"-(?:binary|source|infra)-|install_type|base_distro|-\$\{?\w+\}?-")
+_HINT = re.compile(r"-(?:binary|source|infra)-|install_type|base_distro|-\$\{?\w+\}?-|-\{[{%]")
 
 
 class Reader(Protocol):
@@ -61,7 +62,7 @@ def _ends(*suffixes: str) -> Callable[[str, str], bool]:
 
 READERS: tuple[Sort, ...] = (
     Sort(name="template", recognises=_ends(".j2", ".jinja", ".jinja2"), reader=read_template),
-    Sort(name="yaml", recognises=_ends(".yml", ".yaml", ".json"), reader=read_yaml),
+    Sort(name="yaml", recognises=lambda path, _text: is_yaml(path), reader=read_yaml),
     Sort(name="text", recognises=lambda _path, _text: True, reader=read_text),
 )
 """The first sort that recognises a file reads it."""
