@@ -17,13 +17,16 @@ from lamina.pipeline.fleet import (
     load,
     plan,
 )
+from lamina.pipeline.publish import Published, Target, publish
 from lamina.pipeline.relock import Relocked, lock, locked
 from lamina.pipeline.storage import storage, storage_page, storage_update
 from lamina.pipeline.uses import export, run, test
 
 __all__ = [
+    "Published",
     "Relocked",
     "RunResult",
+    "Target",
     "build",
     "choose",
     "collect_garbage",
@@ -37,6 +40,7 @@ __all__ = [
     "lock",
     "locked",
     "plan",
+    "publish",
     "run",
     "storage",
     "storage_page",
