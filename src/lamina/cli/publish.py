@@ -199,7 +199,8 @@ def _show(published: pipeline.Published, namespace: Namespace, *, dry_run: bool)
     unchanged = sum(len(one.references) for one in published.publications) - len(moved)
     click.echo(
         f"{count_text(len(plan.uploads), 'blob')} of {size_text(plan.blob_bytes)} {verb}sent, "
-        f"{len(plan.mounts)} {verb}mounted, {count_text(len(plan.contents), 'manifest')} {verb}put, "
+        f"{len(plan.mounts)} {verb}mounted, "
+        f"{count_text(len(plan.contents), 'manifest')} {verb}put, "
         f"{count_text(len(moved), 'tag')} {verb}moved, {unchanged} unchanged"
     )
     if dry_run:
