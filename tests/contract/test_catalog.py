@@ -88,7 +88,13 @@ def test_every_image_is_labelled_by_its_own_name(catalog: Catalog) -> None:
     for image in catalog.images:
         labels = dict(image.runtime.labels)
         assert labels.pop("name") == image.id.name
-        assert labels.keys() == {"build-date", "kolla_version", "maintainer"}
+        assert labels.pop("org.opencontainers.image.title") == image.id.name
+        assert labels.keys() == {
+            "build-date",
+            "kolla_version",
+            "maintainer",
+            "org.opencontainers.image.vendor",
+        }
 
 
 def test_the_day_of_a_label_is_that_of_the_images_inputs() -> None:
