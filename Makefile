@@ -7,7 +7,7 @@ SHELL := bash
 
 BIN := .venv/bin
 DISTRO := debian-13
-BENCHMARKS := layering command unit profile install fleet
+BENCHMARKS := layering command unit profile install fleet publish
 
 .PHONY: help
 help: ## list these targets
@@ -50,6 +50,10 @@ secrets: setup ## build every image of the catalogue, and look for secrets in al
 .PHONY: artifacts
 artifacts: setup ## build every image that is fed by release archives from stand-ins for these, and test it
 	LAMINA_ARTIFACTS=all $(BIN)/pytest tests/whole/test_artifact_images.py
+
+.PHONY: consumers
+consumers: environment ## move a real checkout of kolla-ansible, and give it back; KOLLA_ANSIBLE=DIR
+	LAMINA_KOLLA_ANSIBLE=$(KOLLA_ANSIBLE) $(BIN)/pytest tests/migrate
 
 .PHONY: format
 format: environment ## format the code, mend what ruff can mend

@@ -17,14 +17,25 @@ from lamina.pipeline.fleet import (
     load,
     plan,
 )
+from lamina.pipeline.migrate import (
+    apply_migration,
+    check_migration,
+    plan_migration,
+    revert_migration,
+)
+from lamina.pipeline.publish import Published, Target, publish
 from lamina.pipeline.relock import Relocked, lock, locked
 from lamina.pipeline.storage import storage, storage_page, storage_update
 from lamina.pipeline.uses import export, run, test
 
 __all__ = [
+    "Published",
     "Relocked",
     "RunResult",
+    "Target",
+    "apply_migration",
     "build",
+    "check_migration",
     "choose",
     "collect_garbage",
     "current",
@@ -37,6 +48,9 @@ __all__ = [
     "lock",
     "locked",
     "plan",
+    "plan_migration",
+    "publish",
+    "revert_migration",
     "run",
     "storage",
     "storage_page",
