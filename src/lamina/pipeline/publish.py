@@ -28,6 +28,7 @@ from lamina.publish import (
 )
 from lamina.registry import Traffic, open_registry
 from lamina.settings import Settings
+from lamina.store.records import Current
 from lamina.store.store import Store
 
 
@@ -75,12 +76,12 @@ def publish(
         from lamina.publish.asking import ask
         from lamina.publish.sending import send
 
-        built = current(settings).images
-        chosen = _chosen(settings, catalog, selection)
+        there = current(settings)
+        chosen = _chosen(choose(settings, catalog, selection), there, named=bool(selection.terms))
         names = _names(catalog, target, chosen)
-        publications = _publications(catalog, built, names, store)
+        publications = _publications(catalog, there.images, names, store)
         listener(Doing(message=f"asking {target.namespace.host} what it has"))
-        neighbours = _neighbours(catalog, built, target, frozenset(chosen))
+        neighbours = _neighbours(catalog, there.images, target, frozenset(chosen))
         plan = make_plan(publications, ask(registry, publications, neighbours))
         asked = registry.traffic.requests
         references = pinned(publications, target.namespace)
@@ -97,11 +98,10 @@ def publish(
         )
 
 
-def _chosen(settings: Settings, catalog: Catalog, selection: Selection) -> tuple[ImageId, ...]:
-    """Return the selected images, which must be built; where none is named, all that are."""
-    there = current(settings)
-    chosen = choose(settings, catalog, selection)
-    if not selection.terms:
+def _chosen(selected: tuple[ImageId, ...], there: Current, *, named: bool) -> tuple[ImageId, ...]:
+    """Return the selected images, which must be built if they were `named`; else those that are."""
+    chosen = selected
+    if not named:
         chosen = tuple(one for one in chosen if one in there.images or one in there.damaged)
     damaged = [there.damaged[one] for one in chosen if one in there.damaged]
     StoreError.raise_all([*([there.index] if there.index else []), *damaged])
