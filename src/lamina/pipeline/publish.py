@@ -21,7 +21,7 @@ from lamina.publish import (
     Neighbour,
     Publication,
     PublishPlan,
-    check_form,
+    check_file,
     digests_text,
     make_plan,
     pinned,
@@ -67,7 +67,7 @@ def publish(
     `NetworkError` when the registry fails or refuses, `StoreError` when a blob is damaged.
     """
     if target.digests:
-        check_form(target.digests)
+        check_file(target.digests)
     catalog = load(settings)
     store = Store.open(settings.store)
     access = replace(settings.access, tell=lambda message: listener(Note(message=message)))
