@@ -17,6 +17,7 @@ from lamina.model.event import (
     ImageStarted,
     ImageStep,
     Note,
+    Sent,
     UnitsMade,
 )
 from lamina.model.image import ImageId

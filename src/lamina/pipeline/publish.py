@@ -50,7 +50,6 @@ class Published:
     plan: PublishPlan
     asked: int  # requests before anything was sent
     traffic: Traffic  # all of it
-    pinned: Mapping[str, str]  # reference by tag to reference by digest
 
 
 def publish(
@@ -84,17 +83,16 @@ def publish(
         neighbours = _neighbours(catalog, there.images, target, frozenset(chosen))
         plan = make_plan(publications, ask(registry, publications, neighbours))
         asked = registry.traffic.requests
-        references = pinned(publications, target.namespace)
         if not dry_run:
             send(registry, plan, store.layout, listener)
             if target.digests:
+                references = pinned(publications, target.namespace)
                 _write(target.digests, digests_text(references, target.digests))
         return Published(
             publications=publications,
             plan=plan,
             asked=asked,
             traffic=registry.traffic,
-            pinned=references,
         )
 
 
