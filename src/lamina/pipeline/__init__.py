@@ -17,6 +17,12 @@ from lamina.pipeline.fleet import (
     load,
     plan,
 )
+from lamina.pipeline.migrate import (
+    apply_migration,
+    check_migration,
+    plan_migration,
+    revert_migration,
+)
 from lamina.pipeline.publish import Published, Target, publish
 from lamina.pipeline.relock import Relocked, lock, locked
 from lamina.pipeline.storage import storage, storage_page, storage_update
@@ -27,7 +33,9 @@ __all__ = [
     "Relocked",
     "RunResult",
     "Target",
+    "apply_migration",
     "build",
+    "check_migration",
     "choose",
     "collect_garbage",
     "current",
@@ -40,7 +48,9 @@ __all__ = [
     "lock",
     "locked",
     "plan",
+    "plan_migration",
     "publish",
+    "revert_migration",
     "run",
     "storage",
     "storage_page",
