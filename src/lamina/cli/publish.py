@@ -179,6 +179,7 @@ def _values(
             "blob_bytes": traffic.blob_bytes,
             "manifest_bytes": traffic.manifest_bytes,
             "requests": traffic.requests,
+            "asked": published.asked,
             "repeated": traffic.repeated,
         },
     }

@@ -21,13 +21,14 @@ from lamina.publish import (
     Neighbour,
     Publication,
     PublishPlan,
-    check_form,
+    check_file,
     digests_text,
     make_plan,
     pinned,
 )
 from lamina.registry import Traffic, open_registry
 from lamina.settings import Settings
+from lamina.store.records import Current
 from lamina.store.store import Store
 
 
@@ -49,7 +50,6 @@ class Published:
     plan: PublishPlan
     asked: int  # requests before anything was sent
     traffic: Traffic  # all of it
-    pinned: Mapping[str, str]  # reference by tag to reference by digest
 
 
 def publish(
@@ -66,7 +66,7 @@ def publish(
     `NetworkError` when the registry fails or refuses, `StoreError` when a blob is damaged.
     """
     if target.digests:
-        check_form(target.digests)
+        check_file(target.digests)
     catalog = load(settings)
     store = Store.open(settings.store)
     access = replace(settings.access, tell=lambda message: listener(Note(message=message)))
@@ -75,33 +75,31 @@ def publish(
         from lamina.publish.asking import ask
         from lamina.publish.sending import send
 
-        built = current(settings).images
-        chosen = _chosen(settings, catalog, selection)
+        there = current(settings)
+        chosen = _chosen(choose(settings, catalog, selection), there, named=bool(selection.terms))
         names = _names(catalog, target, chosen)
-        publications = _publications(catalog, built, names, store)
+        publications = _publications(catalog, there.images, names, store)
         listener(Doing(message=f"asking {target.namespace.host} what it has"))
-        neighbours = _neighbours(catalog, built, target, frozenset(chosen))
+        neighbours = _neighbours(catalog, there.images, target, frozenset(chosen))
         plan = make_plan(publications, ask(registry, publications, neighbours))
         asked = registry.traffic.requests
-        references = pinned(publications, target.namespace)
         if not dry_run:
             send(registry, plan, store.layout, listener)
             if target.digests:
+                references = pinned(publications, target.namespace)
                 _write(target.digests, digests_text(references, target.digests))
         return Published(
             publications=publications,
             plan=plan,
             asked=asked,
             traffic=registry.traffic,
-            pinned=references,
         )
 
 
-def _chosen(settings: Settings, catalog: Catalog, selection: Selection) -> tuple[ImageId, ...]:
-    """Return the selected images, which must be built; where none is named, all that are."""
-    there = current(settings)
-    chosen = choose(settings, catalog, selection)
-    if not selection.terms:
+def _chosen(selected: tuple[ImageId, ...], there: Current, *, named: bool) -> tuple[ImageId, ...]:
+    """Return the selected images, which must be built if they were `named`; else those that are."""
+    chosen = selected
+    if not named:
         chosen = tuple(one for one in chosen if one in there.images or one in there.damaged)
     damaged = [there.damaged[one] for one in chosen if one in there.damaged]
     StoreError.raise_all([*([there.index] if there.index else []), *damaged])

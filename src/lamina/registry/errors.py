@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -60,7 +61,9 @@ def transport_error(error: Exception, place: str) -> TryAgainError | LaminaError
 
 def exhausted(error: TryAgainError, place: str, attempts: int) -> LaminaError:
     """Return the error of a registry that never answered as it should."""
-    return NetworkError.one(f"{error} (tried {attempts} times)", place=place, remedy=_CHECK)
+    wish = f"; it asks to be left alone for {error.after:.0f} s" if error.after else ""
+    times = f"{attempts} times" if attempts > 1 else "once"
+    return NetworkError.one(f"{error}{wish} (tried {times})", place=place, remedy=_CHECK)
 
 
 _CHECK = "check the registry and the network; the same command goes on where this one stopped"
@@ -84,9 +87,15 @@ def _words(response: httpx.Response) -> list[str]:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds that the registry asks for; a date is too rare to be read."""
+    """Return the seconds that the registry asks for; a date counts from its own (RFC 9110)."""
     text = response.headers.get("retry-after", "").strip()
-    return float(text) if text.isdecimal() else None
+    if text.isdecimal():
+        return float(text)
+    try:
+        now, then = (parsedate_to_datetime(one) for one in (response.headers["date"], text))
+        return max((then - now).total_seconds(), 0.0)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _remedy(response: httpx.Response, password: Password | None) -> str:
