@@ -50,7 +50,8 @@ distribution's own tools.
 `lamina COMMAND --help` has examples.
 
 Settings come from flags, else from the environment, else from lamina.toml in the current folder
-(catalog, store, lock, distro, architecture, jobs, layer_budget, mirrors, profiles).
+(catalog, store, lock, distro, architecture, jobs, layer_budget, caches, mirrors,
+profiles).
 
 \b
   LAMINA_STORE            the folder of downloads, units and images

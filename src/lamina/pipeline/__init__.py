@@ -6,6 +6,7 @@ hands on what comes of it.
 
 from lamina.build.fleet import RunResult
 from lamina.pipeline.builds import build
+from lamina.pipeline.cached import plan_with_caches
 from lamina.pipeline.diff import diff
 from lamina.pipeline.docs import docs
 from lamina.pipeline.fleet import (
@@ -37,6 +38,7 @@ __all__ = [
     "lock",
     "locked",
     "plan",
+    "plan_with_caches",
     "run",
     "storage",
     "storage_page",
