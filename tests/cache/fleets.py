@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.plan.fleets import a_catalog, a_lock, a_unit, an_image
 
-from lamina.cache import Cache, Quest, Wanted, key_tag, record_manifest
+from lamina.cache import Cache, Quest, Wanted, key_tag, record_artifact
 from lamina.errors import NetworkError
 from lamina.model.built import Built
 from lamina.model.catalog import Catalog
@@ -119,8 +119,9 @@ class Shelf:
 
     def put(self, built: Built, layout: Layout, *, record: bytes | None = None) -> None:
         """Take an image with its record, which may be another one than its own."""
-        text = record if record is not None else to_json(built)
-        manifest = record_manifest(built, text)
+        artifact = record_artifact(built)
+        text = artifact.content if record is None else record
+        manifest = replace(artifact, content=text).manifest()
         self.manifests[f"fleet/{built.id}", key_tag(built.key)] = manifest
         self.blobs[Digest.of(text)] = text
         for layer in built.layers:

@@ -171,4 +171,4 @@ def test_a_record_blob_with_other_content_than_its_digest_is_refused(
     shelf.blobs[Digest.of(altered(built))] = altered(built, seconds=2.0)
 
     assert find_cached(a_quest(CATALOG, LOCK), [shelf.cache()], listener=events.append) == {}
-    assert "its record is not the blob sha256:" in notes(events)[0]
+    assert "its content is not the blob sha256:" in notes(events)[0]

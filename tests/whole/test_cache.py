@@ -22,9 +22,10 @@ from lamina.store.store import Store
 
 pytestmark = pytest.mark.real
 
-NOWHERE = {
-    f"LAMINA_MIRROR_{name}": "http://127.0.0.1:9/nowhere" for name in ("DEBIAN", "DEBIAN_SECURITY")
-}
+# A mirror that has nothing, and says so at once.
+NOWHERE = {f"LAMINA_MIRROR_{name}": "file:///nowhere" for name in ("DEBIAN", "DEBIAN_SECURITY")}
+# An image of the fleet changed by a catalogue of one's own, which needs no other lock.
+CHANGE = "images:\n  cron: {change: {steps: {append: ['echo mine > /mine']}}}\n"
 
 
 def images_of(workshop: Workshop) -> Mapping[str, Built]:
@@ -32,7 +33,7 @@ def images_of(workshop: Workshop) -> Mapping[str, Built]:
     return {str(image): built for image, built in current.items()}
 
 
-def publish(workshop: Workshop, there: Registry, work: Path) -> None:
+def publish(workshop: Workshop, there: Registry) -> None:
     """Put every image with its record into the registry."""
     layout = Store(workshop.store).layout
     with open_registry(f"http://{there.address}", Access()) as target:
@@ -43,14 +44,14 @@ def publish(workshop: Workshop, there: Registry, work: Path) -> None:
                 target.push_blob(repository, digest, path, path.stat().st_size)
             manifest = Manifest(content=layout.read_blob(built.manifest), media_type=MANIFEST_TYPE)
             target.put_manifest(repository, "latest", manifest)
-            assert offer_record(target, repository, built, work)
+            assert offer_record(target, repository, built)
 
 
 @pytest.fixture(scope="module")
 def there(built: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A registry that has the small fleet."""
     with registry(tmp_path_factory.mktemp("registry")) as there:
-        publish(built, there, tmp_path_factory.mktemp("work"))
+        publish(built, there)
         yield there
 
 
@@ -65,9 +66,24 @@ def other(built: Workshop, there: Registry, tmp_path: Path) -> Iterator[Workshop
     shutil.rmtree(other.folder)
 
 
+@pytest.fixture
+def changed(tmp_path: Path) -> tuple[str, str]:
+    """The words that lay a catalogue with a changed image over the default one."""
+    folder = tmp_path / "mine/infra"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text(CHANGE)
+    return "--catalog", str(folder.parent)
+
+
 def trust(workshop: Workshop, *registries: Registry) -> None:
     caches = [f"http://{one.address}/fleet" for one in registries]
     (workshop.folder / "lamina.toml").write_text(f"caches = {json.dumps(caches)}\n")
+
+
+def forget_images(store: Path) -> None:
+    """Leave of a store what its images were made of, and nothing of them."""
+    for name in ("built", "deltas", "layers", "oci"):
+        shutil.rmtree(store / name)
 
 
 def outcomes(workshop: Workshop, *words: str, code: int = 0) -> Mapping[str, str]:
@@ -89,56 +105,36 @@ def test_the_second_store_builds_nothing_and_has_the_same_digests(
 
     assert {step["action"] for step in planned} == {"pull"}
     assert {reason for step in planned for reason in step["reasons"]} == {f"in the cache {cache}"}
-    assert f"{len(planned)} pulled" in done.stdout.splitlines()
-    assert all(
-        f"from the cache {cache}" in line for line in done.stdout.splitlines()[1 : len(planned) + 1]
-    )
+    _, *rows, end = done.stdout.splitlines()
+    assert [f"from the cache {cache}" in row for row in rows] == [True] * len(planned)
+    assert end == f"{len(planned)} pulled"
     assert listed(other) == listed(built)
-    assert set(outcomes(other, *SMALL)) == {step["image"] for step in planned}
     assert set(outcomes(other, *SMALL).values()) == {"unchanged"}
     assert list((other.store / "downloads").iterdir()) == []
 
 
 def test_what_was_pulled_serves_all_that_what_was_built_does(
-    built: Workshop, other: Workshop, tmp_path: Path
+    built: Workshop, workshop: Workshop, there: Registry, changed: tuple[str, str], tmp_path: Path
 ) -> None:
-    outcomes(other, *SMALL)
-    # Packages are fetched when something is mounted, and not before.
-    (other.store / "downloads").rmdir()
-    shutil.copytree(built.store / "downloads", other.store / "downloads")
+    outcomes(workshop, "cron", *changed)
+    mine = images_of(workshop)["cron"].manifest
+    forget_images(workshop.store)
+    trust(workshop, there)
 
-    assert other.lamina("run", "cron", "--", "cat", "/etc/debian_version").stdout.startswith("13")
-    assert "tested" in other.lamina("test", "memcached").stdout
+    assert set(outcomes(workshop, *SMALL).values()) == {"pulled"}
+
     for words in (("storage", "--json"), ("list", "--json")):
-        mine, theirs = (json.loads(each.lamina(*words).stdout) for each in (other, built))
-        assert mine == theirs
-    assert other.lamina("export", "cron", "--to", f"oci:{tmp_path}/oci").stdout
-    other.lamina("gc")
-    assert set(outcomes(other, *SMALL, "--verify").values()) == {"unchanged"}
-
-
-def test_an_image_is_built_over_one_that_was_pulled(
-    built: Workshop, other: Workshop, tmp_path: Path
-) -> None:
-    mine = tmp_path / "mine/infra"
-    mine.mkdir(parents=True)
-    (mine / "own.yaml").write_text("images:\n  own-cron: {parent: cron, steps: [echo 1 > /own]}\n")
-    words = ("--catalog", str(mine.parent))
-    other.lamina("lock", *words)
-    (other.store / "downloads").rmdir()
-    shutil.copytree(built.store / "downloads", other.store / "downloads")
-
-    done = outcomes(other, "own-cron", *words)
-
-    assert done == {"base": "pulled", "cron": "pulled", "own-cron": "built"}
-    again = Workshop(folder=tmp_path / "again")
-    again.folder.mkdir()
-    shutil.copy(other.lock, again.lock)
-    again.store.mkdir()
-    shutil.copy(built.store / "format", again.store / "format")
-    shutil.copytree(built.store / "downloads", again.store / "downloads")
-    assert outcomes(again, "own-cron", *words)["cron"] == "built"
-    assert images_of(again)["own-cron"].manifest == images_of(other)["own-cron"].manifest
+        here, elsewhere = (json.loads(each.lamina(*words).stdout) for each in (workshop, built))
+        assert here == elsewhere
+    release = workshop.lamina("run", "cron", "--", "cat", "/etc/debian_version").stdout
+    assert release == built.lamina("run", "cron", "--", "cat", "/etc/debian_version").stdout
+    assert "tested" in workshop.lamina("test", "memcached").stdout
+    workshop.lamina("export", "cron", "--to", f"oci:{tmp_path}/oci")
+    workshop.lamina("gc")
+    assert set(outcomes(workshop, *SMALL, "--verify").values()) == {"unchanged"}
+    # Built over what was pulled, an image is what it was over what was built.
+    assert outcomes(workshop, "cron", *changed) == {"base": "unchanged", "cron": "built"}
+    assert images_of(workshop)["cron"].manifest == mine
 
 
 def test_a_registry_that_is_not_named_is_never_asked(
@@ -146,32 +142,30 @@ def test_a_registry_that_is_not_named_is_never_asked(
 ) -> None:
     with registry(tmp_path / "near") as near:
         trust(other, near)
-        done = other.lamina("build", "cron", code=None, environment=NOWHERE)
+        done = other.lamina("build", "cron", code=4, environment=NOWHERE)
 
-        assert done.returncode == 4  # nothing can be fetched, and nobody else was asked
-        assert "pulled" not in done.stdout
+    assert near.address in done.stderr
+    assert there.address not in done.stderr
+    assert images_of(other) == {}
     trust(other)
     assert "asking" not in other.lamina("build", "cron", code=4, environment=NOWHERE).stderr
 
 
-def test_without_the_cache_of_the_settings_a_build_asks_nobody(other: Workshop) -> None:
+def test_without_the_caches_of_the_settings_a_build_asks_nobody(other: Workshop) -> None:
     done = other.lamina("build", "--no-cache", "cron", code=4, environment=NOWHERE)
     assert "asking" not in done.stderr
+    assert images_of(other) == {}
 
 
 def test_a_cache_that_cannot_be_reached_is_noted_and_done_without(
-    built: Workshop, other: Workshop
+    workshop: Workshop, changed: tuple[str, str]
 ) -> None:
-    (other.folder / "lamina.toml").write_text('caches = ["http://127.0.0.1:9/fleet"]\n')
-    other.store.mkdir()
-    shutil.copy(built.store / "format", other.store / "format")
-    shutil.copytree(built.store / "downloads", other.store / "downloads")
+    (workshop.folder / "lamina.toml").write_text('caches = ["http://127.0.0.1:9/fleet"]\n')
 
-    done = other.lamina("build", "cron", environment=NOWHERE)
+    done = workshop.lamina("build", "cron", *changed, environment=NOWHERE)
 
     assert "the cache http://127.0.0.1:9/fleet cannot be used, and is done without" in done.stderr
-    assert "2 built" in done.stdout
-    assert listed(other)["cron"] == listed(built)["cron"]
+    assert "1 built, 1 unchanged" in done.stdout
 
 
 def test_a_blob_that_was_tampered_with_is_refused(
@@ -179,7 +173,7 @@ def test_a_blob_that_was_tampered_with_is_refused(
 ) -> None:
     layer = images_of(built)["cron"].layers[-1]
     with registry(tmp_path / "tampered") as tampered:
-        publish(built, tampered, tmp_path)
+        publish(built, tampered)
         hex_ = layer.digest.hex
         data = tampered.folder / f"data/docker/registry/v2/blobs/sha256/{hex_[:2]}/{hex_}/data"
         data.write_bytes(data.read_bytes()[:-1] + b"x")
@@ -195,13 +189,13 @@ def test_a_record_that_lies_is_refused(built: Workshop, other: Workshop, tmp_pat
     cron = images_of(built)["cron"]
     lie = replace(cron, manifest=Digest.of(b"another image"))
     with registry(tmp_path / "lying") as lying:
-        publish(built, lying, tmp_path)
+        publish(built, lying)
         with open_registry(f"http://{lying.address}", Access()) as target:
             target.delete_manifest(
                 "fleet/debian-cron",
                 target.manifest_digest("fleet/debian-cron", key_tag(cron.key)) or "",
             )
-            assert offer_record(target, "fleet/debian-cron", lie, tmp_path)
+            assert offer_record(target, "fleet/debian-cron", lie)
         trust(other, lying)
 
         done = other.lamina("build", "cron", "memcached", code=4, environment=NOWHERE)
@@ -217,10 +211,10 @@ def test_a_record_stays_where_it_is_unless_it_gains_tests(
     untested = replace(cron, tested=None)
     with open_registry(f"http://{there.address}", Access()) as target:
         repository = "fleet/debian-cron"
-        assert not offer_record(target, repository, cron, tmp_path)
-        assert not offer_record(target, repository, replace(cron, seconds=99.0), tmp_path)
+        assert not offer_record(target, repository, cron)
+        assert not offer_record(target, repository, replace(cron, seconds=99.0))
         target.delete_manifest(
             repository, target.manifest_digest(repository, key_tag(cron.key)) or ""
         )
-        assert offer_record(target, repository, untested, tmp_path)
-        assert offer_record(target, repository, cron, tmp_path)
+        assert offer_record(target, repository, untested)
+        assert offer_record(target, repository, cron)

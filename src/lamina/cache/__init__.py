@@ -8,7 +8,7 @@ from lamina.cache.agreement import Wanted
 from lamina.cache.draw import draw_cached
 from lamina.cache.find import Cache, Cached, Quest, find_cached
 from lamina.cache.offer import offer_record
-from lamina.cache.record import key_tag, record_manifest
+from lamina.cache.record import key_tag, record_artifact
 
 __all__ = [
     "Cache",
@@ -19,5 +19,5 @@ __all__ = [
     "find_cached",
     "key_tag",
     "offer_record",
-    "record_manifest",
+    "record_artifact",
 ]

@@ -5,39 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import Protocol
 
 from lamina.cache.agreement import Documents, Wanted, documents_of
-from lamina.cache.record import key_tag, read_record_manifest
+from lamina.cache.record import RECORD_TYPE, key_tag
 from lamina.errors import NetworkError
 from lamina.model.built import Built
 from lamina.model.digest import Digest
 from lamina.model.event import Listener, Note
 from lamina.model.image import Image, ImageId
+from lamina.registry.artifacts import Source, get_artifact
 from lamina.store.built_json import from_json
 
 _AT_ONCE = 8  # questions to a registry, which are small
-
-
-class Answer(Protocol):
-    """A manifest as a registry gives it."""
-
-    @property
-    def content(self) -> bytes:
-        """The bytes, which have the digest that was asked for."""
-
-
-class Source(Protocol):
-    """A registry, as far as a cache needs it; its errors are `NetworkError`."""
-
-    def manifest(self, repository: str, reference: str) -> Answer | None:
-        """Return the manifest of a tag or digest, None where there is none."""
-
-    def pull_blob(self, repository: str, digest: Digest, path: Path) -> None:
-        """Write the blob with this digest to `path`, its content checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,16 +131,9 @@ class _Caches:
 def _found(cache: Cache, wanted: Wanted) -> Cached | None:
     """Return the image if the cache has it; `ValueError` for a record that is not of this one."""
     repository = cache.repository(wanted.image)
-    answer = cache.source.manifest(repository, key_tag(wanted.key))
-    if answer is None:
+    record = get_artifact(cache.source, repository, key_tag(wanted.key), RECORD_TYPE)
+    if record is None:
         return None
-    descriptor = read_record_manifest(answer.content)
-    with TemporaryDirectory(prefix="lamina-") as folder:
-        path = Path(folder) / "record"
-        cache.source.pull_blob(repository, descriptor.digest, path)
-        record = path.read_bytes()
-    if Digest.of(record) != descriptor.digest:
-        raise ValueError(f"its record is not the blob {descriptor.digest}")
-    built = from_json(record)
+    built = from_json(record.content)
     documents = documents_of(wanted, built)
     return Cached(built=built, documents=documents, cache=cache, repository=repository)

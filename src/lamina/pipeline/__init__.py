@@ -18,13 +18,17 @@ from lamina.pipeline.fleet import (
     load,
     plan,
 )
+from lamina.pipeline.registries import access
 from lamina.pipeline.relock import Relocked, lock, locked
 from lamina.pipeline.storage import storage, storage_page, storage_update
+from lamina.pipeline.successors import ask_names, names_of, plan_removal, remove
 from lamina.pipeline.uses import export, run, test
 
 __all__ = [
     "Relocked",
     "RunResult",
+    "access",
+    "ask_names",
     "build",
     "choose",
     "collect_garbage",
@@ -37,8 +41,11 @@ __all__ = [
     "load",
     "lock",
     "locked",
+    "names_of",
     "plan",
+    "plan_removal",
     "plan_with_caches",
+    "remove",
     "run",
     "storage",
     "storage_page",

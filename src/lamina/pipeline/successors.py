@@ -1,0 +1,170 @@
+"""Names that images had before: what a namespace tells of them, and their removal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from lamina.model.catalog import Catalog
+from lamina.model.digest import Digest
+from lamina.model.image import ImageId
+from lamina.model.names import Scheme
+from lamina.model.namespace import Namespace
+from lamina.pipeline.fleet import current
+from lamina.registry import Access, open_registry
+from lamina.registry.artifacts import get_artifact, put_artifact
+from lamina.settings import Settings
+from lamina.upkeep.removal import Removal, children_of, is_content_tag, remove_tags
+from lamina.upkeep.successors import (
+    SUCCESSOR_TYPE,
+    Notice,
+    OldName,
+    notice_artifact,
+    notice_tag,
+    old_names,
+    read_notice,
+)
+
+if TYPE_CHECKING:
+    from lamina.registry.client import Registry
+
+State = Literal["not published", "without notice", "kept", "expired"]
+
+_AT_ONCE = 8  # questions to a registry, which are small
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An old name as a namespace has it."""
+
+    name: OldName
+    state: State
+    until: date | None = None
+    digest: Digest | None = None  # what it means, where it is published
+
+
+def names_of(
+    catalog: Catalog, selection: Collection[ImageId], schemes: Sequence[Scheme], *, tag: str
+) -> tuple[OldName, ...]:
+    """Return the old names of the selected images: those in all `schemes` but the first."""
+    present, *old = schemes
+    chosen = frozenset(selection)
+    images = [image for image in catalog.images if image.id in chosen]
+    return old_names(images, catalog.distro, present, old, tag=tag)
+
+
+def ask_names(
+    names: Sequence[OldName], namespace: Namespace, access: Access, *, today: date
+) -> tuple[Told, ...]:
+    """Return what a namespace tells of old names; raises `NetworkError`."""
+    with open_registry(namespace.host, access) as registry:
+        return _all(lambda name: _told(registry, namespace, name, today), names)
+
+
+def tell_successors(
+    registry: Registry, namespace: Namespace, names: Iterable[OldName], until: date | None
+) -> int:
+    """Let a namespace tell what follows these names, which it has; return how many are new.
+
+    Without `until`, a day that was told before stays.
+    """
+
+    def tell(name: OldName) -> bool:
+        repository = namespace.repository(name.repository)
+        before = _notice(registry, repository, name.tag)
+        day = until or (before.until if before else None)
+        notice = Notice(successor=str(namespace.repository(name.successor)), until=day)
+        if notice == before:
+            return False
+        put_artifact(registry, repository, notice_tag(name.tag), notice_artifact(notice))
+        return True
+
+    return sum(_all(tell, tuple(names)))
+
+
+def plan_removal(
+    settings: Settings, told: Iterable[Told], namespace: Namespace, access: Access
+) -> tuple[Removal, ...]:
+    """Return what can be deleted so that expired names are gone; deletes nothing.
+
+    What the store has of the current lock stays under an old name for as long as its successor
+    does not mean it. Raises `NetworkError`.
+    """
+    built = {image.manifest for image in current(settings).images.values()}
+    expired = [one for one in told if one.state == "expired"]
+    with open_registry(namespace.host, access) as registry:
+        return _all(lambda one: _removal(registry, namespace, one, built), expired)
+
+
+def remove(removals: Iterable[Removal], namespace: Namespace, access: Access) -> None:
+    """Delete what is to be deleted; raises `NetworkError`, and what is gone by then is gone."""
+    with open_registry(namespace.host, access) as registry:
+        for removal in removals:
+            for digest in removal.digests:
+                registry.delete_manifest(removal.repository, digest)
+
+
+def _told(registry: Registry, namespace: Namespace, name: OldName, today: date) -> Told:
+    repository = namespace.repository(name.repository)
+    digest = registry.manifest_digest(repository, name.tag)
+    if digest is None:
+        return Told(name=name, state="not published")
+    notice = _notice(registry, repository, name.tag)
+    if notice is None:
+        return Told(name=name, state="without notice", digest=digest)
+    state: State = "expired" if notice.expired(today) else "kept"
+    return Told(name=name, state=state, until=notice.until, digest=digest)
+
+
+def _notice(registry: Registry, repository: str, tag: str) -> Notice | None:
+    try:
+        artifact = get_artifact(registry, repository, notice_tag(tag), SUCCESSOR_TYPE)
+        return read_notice(artifact.annotations) if artifact else None
+    except ValueError:
+        return None  # not of ours
+
+
+def _removal(
+    registry: Registry, namespace: Namespace, told: Told, built: Collection[Digest]
+) -> Removal:
+    repository = namespace.repository(told.name.repository)
+    tags = {
+        tag: digest
+        for tag in registry.tags(repository)
+        if (digest := registry.manifest_digest(repository, tag))
+    }
+    needed = needed_by_indices(registry, repository, set(tags.values()))
+    if told.digest in built and told.digest is not None:
+        successor = namespace.repository(told.name.successor)
+        new, _, tag = successor.rpartition(":")
+        if registry.manifest_digest(new, tag) != told.digest:
+            needed[told.digest] = f"the lock's image, and {successor} does not mean it"
+    # Tags of its content alone say nothing that would keep it.
+    same = [
+        tag for tag, digest in tags.items() if digest == told.digest and is_content_tag(tag, digest)
+    ]
+    wanted = (told.name.tag, notice_tag(told.name.tag), *same)
+    return remove_tags(repository, tags, wanted, needed)
+
+
+def needed_by_indices(
+    registry: Registry, repository: str, digests: Iterable[Digest]
+) -> dict[Digest, str]:
+    """Return the manifests that indices among `digests` name, each with the reason to keep it."""
+    found: dict[Digest, str] = {}
+    for digest in digests:
+        manifest = registry.manifest(repository, digest)
+        for child in children_of(manifest.content) if manifest else ():
+            found[child] = f"the index {digest} names it"
+    return found
+
+
+def _all(act: Callable[[_T], _R], items: Sequence[_T]) -> tuple[_R, ...]:
+    """Return what `act` makes of each item, several at a time."""
+    with ThreadPoolExecutor(_AT_ONCE) as workers:
+        return tuple(workers.map(act, items))
