@@ -15,19 +15,12 @@ from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationE
 from lamina.errors import Fault, UsageError
 from lamina.model.architecture import architecture_of
 from lamina.model.lock import LAYER_BUDGET, MOST_LAYERS
-from lamina.model.namespace import Namespace
+from lamina.model.reference import Namespace
 from lamina.model.spelling import did_you_mean
+from lamina.registry import Access, access_of
 
 FILE = "lamina.toml"
 _MIRROR = "LAMINA_MIRROR_"
-# Where these keep passwords and certificates of registries.
-_OF_CONTAINER_TOOLS = (
-    "DOCKER_CONFIG",
-    "HOME",
-    "REGISTRY_AUTH_FILE",
-    "XDG_CONFIG_HOME",
-    "XDG_RUNTIME_DIR",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +37,8 @@ class Settings:
     profiles: Mapping[str, tuple[str, ...]]  # name to the selection terms it stands for
     caches: tuple[Namespace, ...] = ()  # asked in this order; trusted with images
     layer_budget: int | None = None  # layers of one image; None: those that the lock is made for
-    environment: Mapping[str, str] = field(default_factory=dict)  # that container tools look at
     docker_host: str = ""  # where Docker's daemon listens; empty: where it does by default
+    access: Access = field(default_factory=Access)  # to registries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +51,7 @@ class Flags:
     distro: str | None = None
     jobs: int | None = None
     layer_budget: int | None = None
+    ca: Path | None = None  # of registries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +88,18 @@ def read_settings(flags: Flags, surroundings: Surroundings) -> Settings:
         mirrors=dict(file.mirrors) | _mirrors(given),
         profiles=file.profiles,
         caches=file.caches,
-        environment={name: given[name] for name in _OF_CONTAINER_TOOLS if name in given},
         docker_host=given.get("DOCKER_HOST", ""),
+        access=access_of(given, ca=flags.ca),
     )
 
 
 def _namespace(value: object) -> Namespace:
     if not isinstance(value, str):
         raise ValueError("input should be a text")  # pydantic knows no other
-    return Namespace.parse(value)
+    try:
+        return Namespace.parse(value)
+    except UsageError as error:
+        raise ValueError(f"{value}: {error.faults[0].message}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

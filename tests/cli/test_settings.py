@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lamina.errors import UsageError
-from lamina.model.namespace import Namespace
+from lamina.model.reference import Namespace
+from lamina.registry import access_of
 from lamina.settings import Flags, Settings, Surroundings, read_settings
 
 
@@ -31,7 +32,7 @@ def test_nothing_given_is_enough(tmp_path: Path) -> None:
         jobs=3,
         mirrors={},
         profiles={},
-        environment={"HOME": "/home/me"},
+        access=access_of({"HOME": "/home/me"}),
     )
 
 
@@ -79,8 +80,11 @@ def test_every_key_of_the_file_is_read_and_paths_are_relative_to_it(tmp_path: Pa
         layer_budget=40,
         mirrors={"debian": "https://mirror.example/debian"},
         profiles={"main": ("kind:infra", "nova+")},
-        caches=(Namespace("registry.example:5000", "fleet"), Namespace("http://127.0.0.1:5000")),
-        environment={"HOME": "/home/me"},
+        caches=(
+            Namespace(host="registry.example:5000", path="fleet"),
+            Namespace(host="127.0.0.1:5000", clear=True),
+        ),
+        access=access_of({"HOME": "/home/me"}),
     )
 
 
@@ -183,9 +187,8 @@ def test_jobs_of_the_environment_must_be_a_number(tmp_path: Path, jobs: str) -> 
             "lamina.toml:2: mirrors.debian: input should be a valid string",
         ),
         (
-            'caches = ["https://registry.example/fleet"]\n',
-            "lamina.toml:1: caches: 'https://registry.example/fleet' is no place in a registry: "
-            "say HOST[:PORT]/NAMESPACE, without https://",
+            'jobs = 1\ncaches = ["registry/fleet"]\n',
+            "lamina.toml:2: caches: registry/fleet: 'registry' is no registry",
         ),
         ("caches = [5]\n", "lamina.toml:1: caches: input should be a text"),
         ("store = \n", "lamina.toml:1: not TOML: invalid value"),

@@ -17,7 +17,7 @@ from lamina.catalog import default_folder, load_catalog
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId
 from lamina.model.names import Scheme
-from lamina.model.namespace import Namespace
+from lamina.model.reference import Namespace
 from lamina.oci.artifact import Artifact
 from lamina.oci.descriptor import INDEX_TYPE, MANIFEST_TYPE
 from lamina.pipeline.successors import names_of, tell_successors
@@ -43,7 +43,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 def place(there: Registry, request: pytest.FixtureRequest) -> Namespace:
     """A namespace of the test's own."""
     name = request.node.name.partition("[")[0].replace("_", "-")
-    return Namespace(f"http://{there.address}", name)
+    return Namespace(host=there.address, path=name, clear=True)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def tell(client: Client, place: Namespace, image: str, until: date | None) -> in
 def lamina(folder: Path, place: Namespace, *words: str, code: int = 0) -> Any:
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "lamina", "names", "--json", "--in", str(place)),
+            *(sys.executable, "-m", "lamina", "names", "--json", "--in", f"http://{place}"),
             *("--store", str(folder / "store"), *words),
         ],
         capture_output=True,
@@ -200,4 +200,4 @@ def test_removal_is_only_ever_of_what_was_listed(place: Namespace, tmp_path: Pat
 
 
 def test_a_registry_that_is_not_there_is_an_error_of_the_network(tmp_path: Path) -> None:
-    lamina(tmp_path, Namespace("http://127.0.0.1:9", "fleet"), "cron", code=4)
+    lamina(tmp_path, Namespace(host="127.0.0.1:9", path="fleet", clear=True), "cron", code=4)

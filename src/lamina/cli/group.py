@@ -28,6 +28,7 @@ COMMANDS = MappingProxyType(
         "test": "Run the images' own tests.",
         "run": "Run a command in an image.",
         "export": "Hand images to a folder, an archive or a container engine.",
+        "publish": "Send images to a registry, under all their names.",
         "names": "List old names of images, and remove expired ones.",
         "storage": "Report what images weigh and share.",
         "diff": "Show what changed between two states of an image.",

@@ -13,6 +13,7 @@ from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
     WRONG,
+    ca_option,
     json_option,
     selection_options,
     settings_options,
@@ -20,8 +21,9 @@ from lamina.cli.options import (
 from lamina.cli.output import print_json, show_table
 from lamina.console import Table
 from lamina.errors import UsageError
+from lamina.model.amounts import count_text
 from lamina.model.names import Scheme
-from lamina.model.namespace import Namespace
+from lamina.model.reference import Namespace
 from lamina.model.selection import Selection
 from lamina.pipeline.successors import Told
 from lamina.settings import Settings
@@ -69,6 +71,7 @@ deletes that. A digest that another tag, an index or the lock needs is never del
 @click.option("--in", "place", metavar="REGISTRY/NAMESPACE", help="The namespace to ask.")
 @click.option("--expired", is_flag=True, help="Only names past their last day.")
 @click.option("--remove", is_flag=True, help="Delete these, which cannot be undone.")
+@ca_option
 @json_option
 @settings_options
 def command(
@@ -98,8 +101,8 @@ def command(
     if not place:
         _show_names(names, as_json=as_json)
         return 0
-    namespace = _namespace(place)
-    access = pipeline.access(settings)
+    namespace = Namespace.parse(place)
+    access = settings.access
     today = datetime.now(UTC).date()
     told = pipeline.ask_names(names, namespace, access, today=today)
     if not expired:
@@ -125,20 +128,13 @@ def _schemes(text: str) -> tuple[Scheme, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _namespace(text: str) -> Namespace:
-    try:
-        return Namespace.parse(text)
-    except ValueError as error:
-        raise UsageError.one(str(error), place="--in") from None
-
-
 def _show_names(names: Sequence[OldName], *, as_json: bool) -> None:
     if as_json:
         print_json({"names": [_name_values(name) for name in names]})
         return
     rows = tuple((name.name, name.successor) for name in names)
     _table(("old name", "followed by"), rows)
-    click.echo(_count(len(names), "old name"))
+    click.echo(count_text(len(names), "old name"))
 
 
 def _show_told(told: Sequence[Told], *, as_json: bool) -> None:
@@ -149,7 +145,7 @@ def _show_told(told: Sequence[Told], *, as_json: bool) -> None:
     rows = tuple((one.name.name, one.name.successor, _until(one), one.state) for one in there)
     _table(("old name", "followed by", "until", "state"), rows)
     expired = sum(one.state == "expired" for one in there)
-    click.echo(f"{_count(len(there), 'old name')} published, {expired} expired")
+    click.echo(f"{count_text(len(there), 'old name')} published, {expired} expired")
 
 
 def _show_removals(
@@ -172,7 +168,7 @@ def _show_removals(
     )
     _table(("old name", "followed by", "until", "what of it"), rows)
     gone = sum(one.name.tag in removal.tags for one, removal in pairs)
-    click.echo(f"{_count(gone, 'old name')} {'removed' if removed else 'to remove'}")
+    click.echo(f"{count_text(gone, 'old name')} {'removed' if removed else 'to remove'}")
     if gone and not removed:
         click.echo("nothing was deleted: add --remove for that")
 
@@ -186,10 +182,6 @@ def _fate(told: Told, removal: Removal, *, removed: bool) -> str:
 def _table(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:
     if rows:
         show_table(Table(columns=columns, rows=rows))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _until(told: Told) -> str:

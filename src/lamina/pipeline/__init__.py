@@ -18,16 +18,17 @@ from lamina.pipeline.fleet import (
     load,
     plan,
 )
-from lamina.pipeline.registries import access
+from lamina.pipeline.publish import Published, Target, publish
 from lamina.pipeline.relock import Relocked, lock, locked
 from lamina.pipeline.storage import storage, storage_page, storage_update
 from lamina.pipeline.successors import ask_names, names_of, plan_removal, remove
 from lamina.pipeline.uses import export, run, test
 
 __all__ = [
+    "Published",
     "Relocked",
     "RunResult",
-    "access",
+    "Target",
     "ask_names",
     "build",
     "choose",
@@ -45,6 +46,7 @@ __all__ = [
     "plan",
     "plan_removal",
     "plan_with_caches",
+    "publish",
     "remove",
     "run",
     "storage",

@@ -15,11 +15,11 @@ from lamina.model.event import Doing, Listener
 from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock
 from lamina.model.names import Scheme, print_names
-from lamina.model.namespace import Namespace
 from lamina.model.plan import Plan
+from lamina.model.reference import Namespace
 from lamina.pipeline.fleet import current
 from lamina.plan import inputs_of, make_plan, with_pulls
-from lamina.registry import Patience, access_of, open_registry
+from lamina.registry import Patience, open_registry
 from lamina.settings import Settings
 from lamina.store.store import Store
 
@@ -124,12 +124,12 @@ def _known(settings: Settings, key: Digest) -> Built | None:
 @contextmanager
 def _open(settings: Settings, distro: Distro) -> Iterator[Sequence[Cache]]:
     # A build does not wait long for what it can make itself.
-    access = replace(access_of(settings.environment), patience=_PATIENCE)
+    access = replace(settings.access, patience=_PATIENCE)
     with ExitStack() as stack:
         yield [
             Cache(
                 name=str(namespace),
-                source=stack.enter_context(open_registry(namespace.host, access)),
+                source=stack.enter_context(open_registry(namespace.registry, access)),
                 repository=partial(_repository, distro, namespace),
             )
             for namespace in settings.caches

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lamina.model.lock import Lock
-from lamina.model.namespace import Namespace
+from lamina.model.reference import Namespace
 from lamina.oci.artifact import Artifact
 from lamina.registry.artifacts import get_artifact, put_artifact
 from lamina.upkeep.ledger import LEDGER_TYPE, REPOSITORY, Ledger, ledger_tag

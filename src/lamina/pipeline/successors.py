@@ -12,7 +12,7 @@ from lamina.model.catalog import Catalog
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId
 from lamina.model.names import Scheme
-from lamina.model.namespace import Namespace
+from lamina.model.reference import Namespace
 from lamina.pipeline.fleet import current
 from lamina.registry import Access, open_registry
 from lamina.registry.artifacts import get_artifact, put_artifact
@@ -62,7 +62,7 @@ def ask_names(
     names: Sequence[OldName], namespace: Namespace, access: Access, *, today: date
 ) -> tuple[Told, ...]:
     """Return what a namespace tells of old names; raises `NetworkError`."""
-    with open_registry(namespace.host, access) as registry:
+    with open_registry(namespace.registry, access) as registry:
         return _all(lambda name: _told(registry, namespace, name, today), names)
 
 
@@ -97,13 +97,13 @@ def plan_removal(
     """
     built = {image.manifest for image in current(settings).images.values()}
     expired = [one for one in told if one.state == "expired"]
-    with open_registry(namespace.host, access) as registry:
+    with open_registry(namespace.registry, access) as registry:
         return _all(lambda one: _removal(registry, namespace, one, built), expired)
 
 
 def remove(removals: Iterable[Removal], namespace: Namespace, access: Access) -> None:
     """Delete what is to be deleted; raises `NetworkError`, and what is gone by then is gone."""
-    with open_registry(namespace.host, access) as registry:
+    with open_registry(namespace.registry, access) as registry:
         for removal in removals:
             for digest in removal.digests:
                 registry.delete_manifest(removal.repository, digest)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lamina.model.reference import CLEAR
 from lamina.registry.certificates import certificate_folders
 from lamina.registry.passwords import auth_files
 from lamina.registry.values import Access, Manifest, Patience, Sent, StoppedError, Traffic
@@ -27,8 +28,6 @@ __all__ = [
     "access_of",
     "open_registry",
 ]
-
-_CLEAR = "http://"
 
 
 def access_of(environment: Mapping[str, str], *, ca: Path | None = None) -> Access:
@@ -49,5 +48,4 @@ def open_registry(host: str, access: Access) -> Registry:
     # Loaded here, because an HTTP client takes a third of a second and most runs need none.
     from lamina.registry.client import Registry
 
-    secure = not host.startswith(_CLEAR)
-    return Registry(host.removeprefix(_CLEAR).removeprefix("https://"), access, secure=secure)
+    return Registry(host.removeprefix(CLEAR), access, secure=not host.startswith(CLEAR))

@@ -319,14 +319,24 @@ class Registry:
     def _chunks(
         self, path: Path, digest: Digest, size: int, on_progress: Sent | None
     ) -> Iterator[bytes]:
-        """Yield a blob's content, told and counted as it goes out."""
+        """Yield a blob's content, told and counted as it goes out.
+
+        The last of it goes out only if all of it is what it should be.
+        """
+        sha256 = hashlib.sha256()
         sent = 0
         with _opened(path, digest) as file:
-            while chunk := file.read(_CHUNK):
+            chunk = file.read(_CHUNK)
+            while chunk:
+                sha256.update(chunk)
+                after = file.read(_CHUNK)
+                if not after and sha256.hexdigest() != digest.hex:
+                    raise _damaged(digest, f"its content is sha256:{sha256.hexdigest()}")
                 self._transport.check_stopped()
                 self._transport.count(blob_bytes=len(chunk))
                 yield chunk
                 sent += len(chunk)
+                chunk = after
                 if on_progress:
                     on_progress(sent)
         if sent != size:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
-from typing import TypeVar
+from typing import Any, TypeVar
+from weakref import WeakSet
 
+import httpcore
 import httpx
 
 from lamina import __version__
@@ -61,6 +64,7 @@ class Transport:
             verify=trust(access, host) if secure else False,
         )
         self._lock = Lock()
+        self._connections: WeakSet[socket.socket] = WeakSet()
         self._traffic = Traffic()
         self._stopped = Event()
         self._answered = False
@@ -79,8 +83,24 @@ class Transport:
             self._traffic = replace(self._traffic, **added)
 
     def stop(self) -> None:
-        """End every attempt and every waiting soon: `StoppedError` in their threads."""
+        """End every attempt and every waiting now: `StoppedError` in their threads."""
         self._stopped.set()
+        with self._lock:
+            for connection in self._connections:
+                with suppress(OSError):  # it has ended already
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def _remember(self, name: str, told: Mapping[str, Any]) -> None:
+        """Keep each new connection: only that ends a thread's waiting for an answer.
+
+        Source: httpcore's documentation, "Extensions", `trace` and `network_stream`.
+        """
+        if not name.startswith("connection.") or not name.endswith(".complete"):
+            return
+        stream = told.get("return_value")
+        if isinstance(stream, httpcore.NetworkStream):
+            with self._lock:
+                self._connections.add(stream.get_extra_info("socket"))
 
     def close(self) -> None:
         """End it all."""
@@ -165,6 +185,7 @@ class Transport:
             url,
             headers=headers,
             content=exchange.body() if exchange.body else None,
+            extensions={"trace": self._remember},
         )
         self.count(requests=1)
         with _told(exchange.place):
