@@ -20,7 +20,8 @@ from lamina.model.names import Scheme
 from lamina.model.reference import Namespace
 from lamina.oci.artifact import Artifact
 from lamina.oci.descriptor import INDEX_TYPE, MANIFEST_TYPE
-from lamina.pipeline.successors import names_of, tell_successors
+from lamina.pipeline.beside import tell_successors
+from lamina.pipeline.successors import names_of
 from lamina.registry import Access, Manifest, open_registry
 from lamina.registry.artifacts import put_artifact
 from lamina.registry.client import Registry as Client

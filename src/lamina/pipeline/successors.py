@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from lamina.model.catalog import Catalog
 from lamina.model.digest import Digest
 from lamina.model.image import ImageId
 from lamina.model.names import Scheme
 from lamina.model.reference import Namespace
+from lamina.pipeline.beside import in_parallel, read_registry_notice
 from lamina.pipeline.fleet import current
 from lamina.registry import Access, open_registry
-from lamina.registry.artifacts import get_artifact, put_artifact
 from lamina.settings import Settings
 from lamina.upkeep.removal import Removal, children_of, is_content_tag, remove_tags
 from lamina.upkeep.successors import (
-    SUCCESSOR_TYPE,
-    Notice,
     OldName,
-    notice_artifact,
     notice_tag,
     old_names,
-    read_notice,
 )
 
 if TYPE_CHECKING:
     from lamina.registry.client import Registry
 
 State = Literal["not published", "without notice", "kept", "expired"]
-
-_AT_ONCE = 8  # questions to a registry, which are small
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,28 +54,7 @@ def ask_names(
 ) -> tuple[Told, ...]:
     """Return what a namespace tells of old names; raises `NetworkError`."""
     with open_registry(namespace.registry, access) as registry:
-        return _all(lambda name: _told(registry, namespace, name, today), names)
-
-
-def tell_successors(
-    registry: Registry, namespace: Namespace, names: Iterable[OldName], until: date | None
-) -> int:
-    """Let a namespace tell what follows these names, which it has; return how many are new.
-
-    Without `until`, a day that was told before stays.
-    """
-
-    def tell(name: OldName) -> bool:
-        repository = namespace.repository(name.repository)
-        before = _notice(registry, repository, name.tag)
-        day = until or (before.until if before else None)
-        notice = Notice(successor=str(namespace.repository(name.successor)), until=day)
-        if notice == before:
-            return False
-        put_artifact(registry, repository, notice_tag(name.tag), notice_artifact(notice))
-        return True
-
-    return sum(_all(tell, tuple(names)))
+        return in_parallel(lambda name: _told(registry, namespace, name, today), names)
 
 
 def plan_removal(
@@ -98,7 +68,7 @@ def plan_removal(
     built = {image.manifest for image in current(settings).images.values()}
     expired = [one for one in told if one.state == "expired"]
     with open_registry(namespace.registry, access) as registry:
-        return _all(lambda one: _removal(registry, namespace, one, built), expired)
+        return in_parallel(lambda one: _removal(registry, namespace, one, built), expired)
 
 
 def remove(removals: Iterable[Removal], namespace: Namespace, access: Access) -> None:
@@ -114,19 +84,11 @@ def _told(registry: Registry, namespace: Namespace, name: OldName, today: date) 
     digest = registry.manifest_digest(repository, name.tag)
     if digest is None:
         return Told(name=name, state="not published")
-    notice = _notice(registry, repository, name.tag)
+    notice = read_registry_notice(registry, repository, name.tag)
     if notice is None:
         return Told(name=name, state="without notice", digest=digest)
     state: State = "expired" if notice.expired(today) else "kept"
     return Told(name=name, state=state, until=notice.until, digest=digest)
-
-
-def _notice(registry: Registry, repository: str, tag: str) -> Notice | None:
-    try:
-        artifact = get_artifact(registry, repository, notice_tag(tag), SUCCESSOR_TYPE)
-        return read_notice(artifact.annotations) if artifact else None
-    except ValueError:
-        return None  # not of ours
 
 
 def _removal(
@@ -162,9 +124,3 @@ def needed_by_indices(
         for child in children_of(manifest.content) if manifest else ():
             found[child] = f"the index {digest} names it"
     return found
-
-
-def _all(act: Callable[[_T], _R], items: Sequence[_T]) -> tuple[_R, ...]:
-    """Return what `act` makes of each item, several at a time."""
-    with ThreadPoolExecutor(_AT_ONCE) as workers:
-        return tuple(workers.map(act, items))
