@@ -24,6 +24,7 @@ Fault = Literal[
     "cut off",  # within the body, before the registry has all of it
     "lose",  # the registry's answer does not come back
     "no mount",  # a registry that does not mount
+    "hang",  # no answer until the proxy ends
 ]
 
 
@@ -38,6 +39,7 @@ class Proxy:
     received: int = 0  # bytes of blobs that came in, whatever became of them
     retry_after: int = 1  # seconds
     lock: threading.Lock = field(default_factory=threading.Lock)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def count(self, method: str, part: str) -> int:
         """Return how many requests of a method had `part` in their path."""
@@ -78,6 +80,7 @@ def running_proxy(guarded: Guarded) -> Iterator[Proxy]:
     try:
         yield proxy
     finally:
+        proxy.ended.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -100,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
             fault = self.here.fault(self.command, self.path)
         if fault == "no mount":
             self.path = self.path.partition("?")[0]
-        elif fault in ("refuse", "limit", "hang up"):
+        elif fault in ("refuse", "limit", "hang up", "hang"):
             self._fail(fault)
             return
         connection = http.client.HTTPSConnection(
@@ -116,7 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(self, fault: Fault) -> None:
         self.close_connection = True
-        if fault == "hang up":
+        if fault == "hang":
+            self.here.ended.wait()
+        if fault in ("hang up", "hang"):
             return
         self.send_response(503 if fault == "refuse" else 429)
         if fault == "limit":

@@ -246,9 +246,10 @@ def test_a_registry_that_asks_for_too_much_time_is_given_up(
         through.tags("any")
 
 
-def test_a_wait_ends_when_the_run_is_stopped(through: Registry, proxy: Proxy) -> None:
+@pytest.mark.parametrize("fault", ["limit", "hang"])
+def test_a_wait_ends_when_the_run_is_stopped(through: Registry, proxy: Proxy, fault: Fault) -> None:
     proxy.retry_after = 200
-    proxy.fault = lambda _, __: "limit"
+    proxy.fault = lambda _, __: fault
     ended: list[Exception] = []
 
     def ask() -> None:
@@ -261,6 +262,7 @@ def test_a_wait_ends_when_the_run_is_stopped(through: Registry, proxy: Proxy) ->
     thread.start()
     while not proxy.requests:
         time.sleep(0.01)
+    time.sleep(0.2)  # it waits for the answer, or for the time to pass
     through.stop()
     thread.join(timeout=5)
 
@@ -366,6 +368,14 @@ def test_a_blob_of_another_size_than_was_said_is_not_sent(
     with pytest.raises(StoreError, match=str(digest)):
         registry.push_blob("damaged/two", digest, content, content.stat().st_size + 1)
     assert not registry.has_blob("damaged/two", digest)
+
+
+def test_a_blob_that_was_damaged_here_is_not_sent(registry: Registry, content: Path) -> None:
+    digest = Digest.of(content.read_bytes())
+    content.write_bytes(content.read_bytes()[:-1] + b"x")
+    with pytest.raises(StoreError, match="its content is"):
+        registry.push_blob("damaged/three", digest, content, content.stat().st_size)
+    assert not registry.has_blob("damaged/three", digest)
 
 
 def test_a_blob_that_is_missing_here_is_told_at_once(registry: Registry, tmp_path: Path) -> None:

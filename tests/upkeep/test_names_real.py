@@ -62,7 +62,7 @@ def put(client: Client, place: Namespace, text: str, *names: str) -> Digest:
     return Digest.of(artifact.manifest())
 
 
-def tell(client: Client, place: Namespace, image: str, until: date | None) -> int:
+def tell(client: Client, place: Namespace, image: str, until: date) -> int:
     names = names_of(CATALOG, [ImageId(image)], (Scheme.SPLIT, Scheme.LEGACY), tag="latest")
     have = [n for n in names if client.tags(place.repository(n.repository))]
     return tell_successors(client, place, have, until)
@@ -118,7 +118,7 @@ def test_telling_changes_no_manifest_and_is_not_sent_again(
 
     assert tell(client, place, "cron", NEXT_YEAR) == 2
     assert tell(client, place, "cron", NEXT_YEAR) == 0
-    assert tell(client, place, "cron", None) == 0  # the day that was told stays
+    assert tell(client, place, "cron", YESTERDAY) == 2  # another day is told
 
     for name in names:
         repository, _, tag = name.partition(":")

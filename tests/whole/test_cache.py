@@ -16,8 +16,7 @@ from tests.whole.registry import Registry, registry
 from lamina.cache import key_tag, offer_record
 from lamina.model.built import Built
 from lamina.model.digest import Digest
-from lamina.oci.descriptor import MANIFEST_TYPE
-from lamina.registry import Access, Manifest, open_registry
+from lamina.registry import Access, open_registry
 from lamina.store.store import Store
 
 pytestmark = pytest.mark.real
@@ -34,27 +33,22 @@ def images_of(workshop: Workshop) -> Mapping[str, Built]:
     return {str(image): built for image, built in current.items()}
 
 
-def publish(workshop: Workshop, there: Registry, *only: str) -> None:
-    """Put images with their records into the registry: all, or `only` some."""
-    layout = Store(workshop.store).layout
-    with open_registry(f"http://{there.address}", Access()) as target:
-        for name, built in images_of(workshop).items():
-            if only and name not in only:
-                continue
-            repository = f"fleet/debian-{name}"
-            for digest in (built.config, *(layer.digest for layer in built.layers)):
-                path = layout.blob_path(digest)
-                target.push_blob(repository, digest, path, path.stat().st_size)
-            manifest = Manifest(content=layout.read_blob(built.manifest), media_type=MANIFEST_TYPE)
-            target.put_manifest(repository, "latest", manifest)
-            assert offer_record(target, repository, built)
+def publish(workshop: Workshop, there: Registry, folder: Path, *only: str) -> None:
+    """Publish images from a folder whose settings name the registry as a cache: all, or some."""
+    publisher = Workshop(folder=folder)
+    folder.mkdir()
+    trust(publisher, there)
+    words = ("publish", "--to", f"http://{there.address}/fleet", "--json", *only)
+    done = publisher.lamina(*words, environment={"LAMINA_STORE": str(workshop.store)})
+    told = json.loads(done.stdout)
+    assert told["beside"]["records"] == len(told["images"]) > 0
 
 
 @pytest.fixture(scope="module")
 def there(built: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A registry that has the small fleet."""
     with registry(tmp_path_factory.mktemp("registry")) as there:
-        publish(built, there)
+        publish(built, there, tmp_path_factory.mktemp("publisher") / "folder")
         yield there
 
 
@@ -169,7 +163,7 @@ def test_a_blob_that_was_tampered_with_is_refused(
 ) -> None:
     layer = images_of(built)["cron"].layers[-1]
     with registry(tmp_path / "tampered") as tampered:
-        publish(built, tampered, *FEW)
+        publish(built, tampered, tmp_path / "publisher", *FEW)
         hex_ = layer.digest.hex
         data = tampered.folder / f"data/docker/registry/v2/blobs/sha256/{hex_[:2]}/{hex_}/data"
         data.write_bytes(data.read_bytes()[:-1] + b"x")
@@ -185,7 +179,7 @@ def test_a_record_that_lies_is_refused(built: Workshop, other: Workshop, tmp_pat
     cron = images_of(built)["cron"]
     lie = replace(cron, manifest=Digest.of(b"another image"))
     with registry(tmp_path / "lying") as lying:
-        publish(built, lying, *FEW)
+        publish(built, lying, tmp_path / "publisher", *FEW)
         with open_registry(f"http://{lying.address}", Access()) as target:
             target.delete_manifest(
                 "fleet/debian-cron",

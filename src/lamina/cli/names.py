@@ -37,8 +37,8 @@ from lamina.upkeep.successors import OldName
     help=f"""List the names that images had before, and the names that follow them.
 
 Without --in, what the catalogue says of it is listed; needs no network. With --in, a namespace
-of a registry is asked: which of these names it has, and until when they are kept. A name that
-was published without a day has no end.
+of a registry is asked: which of these names it has, and until when they are kept. That is what
+`lamina publish --until` told; a name of which nothing was told has no end.
 
 With --expired, only names past their day are listed, and what of them could be deleted; --remove
 deletes that. A digest that another tag, an index or the lock needs is never deleted.

@@ -5,6 +5,7 @@ hands on what comes of it.
 """
 
 from lamina.build.fleet import RunResult
+from lamina.pipeline.beside import Beside
 from lamina.pipeline.builds import build
 from lamina.pipeline.cached import plan_with_caches
 from lamina.pipeline.diff import diff
@@ -18,13 +19,15 @@ from lamina.pipeline.fleet import (
     load,
     plan,
 )
-from lamina.pipeline.publish import Published, Target, publish
+from lamina.pipeline.publish import Due, Published, Target, publish
 from lamina.pipeline.relock import Relocked, lock, locked
 from lamina.pipeline.storage import storage, storage_page, storage_update
 from lamina.pipeline.successors import ask_names, names_of, plan_removal, remove
 from lamina.pipeline.uses import export, run, test
 
 __all__ = [
+    "Beside",
+    "Due",
     "Published",
     "Relocked",
     "RunResult",

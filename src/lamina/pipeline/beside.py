@@ -75,6 +75,15 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is to be put beside images."""
+
+    records: bool  # for caches
+    until: date | None  # the last day of old names, which is told
+    ledger: datetime | None  # the time that the ledger gets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
     """What was put beside images."""
 
@@ -146,43 +155,39 @@ def put_beside(
     published: Mapping[ImageId, Built],
     candidates: Mapping[ImageId, Candidate],
     access: Access,
-    *,
-    now: datetime,
-    until: date | None,
+    wish: Wish,
 ) -> Beside:
-    """Put records, notices and ledger beside images that were just published.
+    """Put what is wished for beside images that were just published; raises `NetworkError`.
 
-    Old names are told to be kept until that day; without one, what was told before stays. Raises
-    `NetworkError`.
+    On a connection of its own: what images cost is counted without it.
     """
     images = [image for image in shelf.catalog.images if image.id in published]
+    records = notices = 0
     with open_registry(shelf.namespace.registry, access) as registry:
-        records = _offer(registry, shelf, images, published)
-        present, *old = shelf.schemes
-        names = old_names(images, shelf.catalog.distro, present, old, tag=shelf.tag)
-        notices = tell_successors(registry, shelf.namespace, names, until)
-        update_ledger(
-            registry,
-            shelf,
-            lambda before: entered(before, _entries(before, published, candidates, now)),
-        )
+        if wish.records:
+            records = _offer(registry, shelf, images, published)
+        if wish.until:
+            present, *old = shelf.schemes
+            names = old_names(images, shelf.catalog.distro, present, old, tag=shelf.tag)
+            notices = tell_successors(registry, shelf.namespace, names, wish.until)
+        if time := wish.ledger:
+            update_ledger(
+                registry,
+                shelf,
+                lambda before: entered(before, _entries(before, published, candidates, time)),
+            )
         return Beside(records=records, notices=notices, traffic=registry.traffic)
 
 
 def tell_successors(
-    registry: Registry, namespace: Namespace, names: Iterable[OldName], until: date | None
+    registry: Registry, namespace: Namespace, names: Iterable[OldName], until: date
 ) -> int:
-    """Let a namespace tell what follows these names, which it has; return how many are new.
-
-    Without `until`, a day that was told before stays.
-    """
+    """Let a namespace tell what follows these names, which it has; return how many are new."""
 
     def tell(name: OldName) -> bool:
         repository = namespace.repository(name.repository)
-        before = read_registry_notice(registry, repository, name.tag)
-        day = until or (before.until if before else None)
-        notice = Notice(successor=namespace.repository(name.successor), until=day)
-        if notice == before:
+        notice = Notice(successor=namespace.repository(name.successor), until=until)
+        if notice == read_registry_notice(registry, repository, name.tag):
             return False
         put_artifact(registry, repository, notice_tag(name.tag), notice_artifact(notice))
         return True

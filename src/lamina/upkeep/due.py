@@ -10,6 +10,9 @@ from lamina.model.cadence import Cadence
 from lamina.model.digest import Digest
 from lamina.upkeep.ledger import Entry
 
+UNCHANGED = "unchanged"
+"""Why an image is not due that is as it was published."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -40,7 +43,7 @@ def turn_of(candidate: Candidate, entry: Entry | None, now: datetime) -> Turn:
     if candidate.manifest == entry.now.manifest:
         if new := min(candidate.names - entry.names, default=""):
             return Turn(due=True, reason=f"the name {new} is new")
-        return Turn(due=False, reason="unchanged")
+        return Turn(due=False, reason=UNCHANGED)
     if updates := security_updates(entry.security, candidate.security):
         return Turn(due=True, reason=f"security update of {', '.join(updates)}")
     if candidate.cadence is Cadence.ON_CHANGE:

@@ -48,11 +48,11 @@ class Notice:
     """What a registry tells of an old name."""
 
     successor: str
-    until: date | None  # the last day on which the name is kept; None for no end
+    until: date  # the last day on which the name is kept
 
     def expired(self, today: date) -> bool:
         """Tell whether the name may go."""
-        return self.until is not None and self.until < today
+        return self.until < today
 
 
 def old_names(
@@ -96,13 +96,13 @@ def is_notice_tag(tag: str) -> bool:
 
 def notice_artifact(notice: Notice) -> Artifact:
     """Return what a registry is to tell of an old name."""
-    until = {_UNTIL: notice.until.isoformat()} if notice.until else {}
-    return Artifact(type=SUCCESSOR_TYPE, annotations={_SUCCESSOR: notice.successor, **until})
+    said = {_SUCCESSOR: notice.successor, _UNTIL: notice.until.isoformat()}
+    return Artifact(type=SUCCESSOR_TYPE, annotations=said)
 
 
 def read_notice(annotations: Mapping[str, str]) -> Notice:
     """Read what `notice_artifact` wrote; raise `ValueError` for anything else."""
-    successor, until = annotations.get(_SUCCESSOR, ""), annotations.get(_UNTIL)
+    successor, until = annotations.get(_SUCCESSOR, ""), annotations.get(_UNTIL, "")
     if not successor:
         raise ValueError("it names no successor")
-    return Notice(successor=successor, until=date.fromisoformat(until) if until else None)
+    return Notice(successor=successor, until=date.fromisoformat(until))
