@@ -8,9 +8,10 @@ from lamina.cache.agreement import Wanted
 from lamina.cache.draw import draw_cached
 from lamina.cache.find import Cache, Cached, Quest, find_cached
 from lamina.cache.offer import offer_record
-from lamina.cache.record import key_tag, record_artifact
+from lamina.cache.record import RECORD_TYPE, key_tag, record_artifact, recorded_manifest
 
 __all__ = [
+    "RECORD_TYPE",
     "Cache",
     "Cached",
     "Quest",
@@ -20,4 +21,5 @@ __all__ = [
     "key_tag",
     "offer_record",
     "record_artifact",
+    "recorded_manifest",
 ]

@@ -30,6 +30,7 @@ COMMANDS = MappingProxyType(
         "export": "Hand images to a folder, an archive or a container engine.",
         "publish": "Send images to a registry, under all their names.",
         "names": "List old names of images, and remove expired ones.",
+        "prune": "Delete what a registry keeps of former images.",
         "storage": "Report what images weigh and share.",
         "diff": "Show what changed between two states of an image.",
         "docs": "Write pages about the images of the catalogue.",

@@ -15,6 +15,7 @@ from lamina.cli.options import (
     WRONG,
     ca_option,
     json_option,
+    schemes_option,
     selection_options,
     settings_options,
 )
@@ -59,14 +60,7 @@ deletes that. A digest that another tag, an index or the lock needs is never del
     },
 )
 @selection_options
-@click.option(
-    "--names",
-    "schemes",
-    metavar="SCHEME,...",
-    default=f"{Scheme.SPLIT},{Scheme.LEGACY}",
-    show_default=True,
-    help="The schemes that the images were published under, the present one first.",
-)
+@schemes_option
 @click.option("--tag", default="latest", show_default=True, help="The tag of the names.")
 @click.option("--in", "place", metavar="REGISTRY/NAMESPACE", help="The namespace to ask.")
 @click.option("--expired", is_flag=True, help="Only names past their last day.")
@@ -78,7 +72,7 @@ def command(
     settings: Settings,
     selection: Selection,
     *,
-    schemes: str,
+    schemes: tuple[Scheme, ...],
     tag: str,
     place: str | None,
     expired: bool,
@@ -97,7 +91,7 @@ def command(
         )
     catalog = pipeline.load(settings)
     chosen = pipeline.choose(settings, catalog, selection)
-    names = pipeline.names_of(catalog, chosen, _schemes(schemes), tag=tag)
+    names = pipeline.names_of(catalog, chosen, schemes, tag=tag)
     if not place:
         _show_names(names, as_json=as_json)
         return 0
@@ -113,19 +107,6 @@ def command(
         pipeline.remove(removals, namespace, access)
     _show_removals(told, removals, removed=remove, as_json=as_json)
     return 0
-
-
-def _schemes(text: str) -> tuple[Scheme, ...]:
-    found = []
-    for word in text.split(","):
-        try:
-            found.append(Scheme(word.strip()))
-        except ValueError:
-            known = ", ".join(Scheme)
-            raise UsageError.one(
-                f"no scheme '{word}'", place="--names", remedy=f"there are: {known}"
-            ) from None
-    return tuple(dict.fromkeys(found))
 
 
 def _show_names(names: Sequence[OldName], *, as_json: bool) -> None:
@@ -156,7 +137,7 @@ def _show_removals(
         print_json(
             {
                 "names": [_told_values(one) for one in expired],
-                "removals": [_removal_values(removal) for removal in removals],
+                "removals": [removal.to_json() for removal in removals],
                 "removed": removed,
             }
         )
@@ -198,13 +179,4 @@ def _told_values(told: Told) -> dict[str, Any]:
         "state": told.state,
         "until": told.until.isoformat() if told.until else None,
         "manifest": str(told.digest) if told.digest else None,
-    }
-
-
-def _removal_values(removal: Removal) -> dict[str, Any]:
-    return {
-        "repository": removal.repository,
-        "manifests": [str(digest) for digest in removal.digests],
-        "tags": list(removal.tags),
-        "kept": dict(removal.kept),
     }

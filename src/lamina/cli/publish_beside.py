@@ -48,6 +48,7 @@ def due_values(published: pipeline.Published) -> dict[str, Any]:
 
 
 def show_due(due: pipeline.Due) -> None:
+    """Print whose turn it is, and why; not what has not changed."""
     told = [(image, turn) for image, turn in due.turns.items() if turn.reason != UNCHANGED]
     if told:
         rows = tuple(
@@ -62,6 +63,7 @@ def show_due(due: pipeline.Due) -> None:
 
 
 def show_cost(published: pipeline.Published, cost: DailyCost, *, dry_run: bool) -> None:
+    """Print what another way of publishing would have cost, and what this one has."""
     size = published.plan.blob_bytes if dry_run else published.traffic.blob_bytes
     click.echo(
         f"every image every day under both types: {size_text(cost.day)} a day, "
@@ -71,6 +73,7 @@ def show_cost(published: pipeline.Published, cost: DailyCost, *, dry_run: bool) 
 
 
 def show_beside(beside: pipeline.Beside) -> None:
+    """Print what was put beside the images, if anything was."""
     if beside.records or beside.notices:
         size = beside.traffic.blob_bytes + beside.traffic.manifest_bytes
         click.echo(

@@ -21,6 +21,7 @@ from lamina.pipeline.fleet import (
 )
 from lamina.pipeline.publish import Due, Published, Target, publish
 from lamina.pipeline.relock import Relocked, lock, locked
+from lamina.pipeline.retention import Past, plan_pruning, prune
 from lamina.pipeline.storage import storage, storage_page, storage_update
 from lamina.pipeline.successors import ask_names, names_of, plan_removal, remove
 from lamina.pipeline.uses import export, run, test
@@ -28,6 +29,7 @@ from lamina.pipeline.uses import export, run, test
 __all__ = [
     "Beside",
     "Due",
+    "Past",
     "Published",
     "Relocked",
     "RunResult",
@@ -47,8 +49,10 @@ __all__ = [
     "locked",
     "names_of",
     "plan",
+    "plan_pruning",
     "plan_removal",
     "plan_with_caches",
+    "prune",
     "publish",
     "remove",
     "run",

@@ -125,29 +125,32 @@ def turns_of(
     }
 
 
-def read_ledger(registry: Registry, shelf: Shelf) -> Ledger:
-    """Return what was published; an empty ledger where there is none that can be read.
+def read_ledger(registry: Registry, place: tuple[str, str]) -> Ledger:
+    """Return the ledger at a repository and tag; an empty one where there is none to be read.
 
     Then everything is due, and what the registry has is not sent again all the same. Raises
     `NetworkError`.
     """
     try:
-        found = get_artifact(registry, *shelf.ledger, LEDGER_TYPE)
+        found = get_artifact(registry, *place, LEDGER_TYPE)
         return Ledger.from_json(found.content) if found else Ledger()
     except ValueError:
         return Ledger()
 
 
-def update_ledger(registry: Registry, shelf: Shelf, change: Callable[[Ledger], Ledger]) -> None:
-    """Replace the ledger by what `change` makes of it; raises `NetworkError`.
+def update_ledger(
+    registry: Registry, place: tuple[str, str], change: Callable[[Ledger], Ledger]
+) -> None:
+    """Replace the ledger at a repository and tag by what `change` makes of it.
 
     It is read anew for that, for others may have published meanwhile. Of two that write at the
     same time one is lost: what it published counts as due, and is not sent again all the same.
+    Raises `NetworkError`.
     """
-    before = read_ledger(registry, shelf)
+    before = read_ledger(registry, place)
     after = change(before)
     if after != before:
-        put_artifact(registry, *shelf.ledger, Artifact(type=LEDGER_TYPE, content=after.to_json()))
+        put_artifact(registry, *place, Artifact(type=LEDGER_TYPE, content=after.to_json()))
 
 
 def put_beside(
@@ -173,7 +176,7 @@ def put_beside(
         if time := wish.ledger:
             update_ledger(
                 registry,
-                shelf,
+                shelf.ledger,
                 lambda before: entered(before, _entries(before, published, candidates, time)),
             )
         return Beside(records=records, notices=notices, traffic=registry.traffic)

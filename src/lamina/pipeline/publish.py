@@ -108,7 +108,7 @@ def publish(
             namespace=target.namespace, schemes=target.schemes, tag=target.tag, catalog=catalog
         )
         candidates = candidates_of(shelf, built)
-        ledger = read_ledger(registry, shelf) if target.due else Ledger()
+        ledger = read_ledger(registry, shelf.ledger) if target.due else Ledger()
         due = _due(catalog, built, candidates, chosen, ledger, now) if target.due else None
         waiting = frozenset(image for image in chosen if due and not due.turns[image].due)
         chosen = tuple(image for image in chosen if image not in waiting)

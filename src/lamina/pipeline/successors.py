@@ -106,11 +106,12 @@ def _removal(
         new, _, tag = successor.rpartition(":")
         if registry.manifest_digest(new, tag) != told.digest:
             needed[told.digest] = f"the lock's image, and {successor} does not mean it"
-    # Tags of its content alone say nothing that would keep it.
-    same = [
-        tag for tag, digest in tags.items() if digest == told.digest and is_content_tag(tag, digest)
-    ]
-    wanted = (told.name.tag, notice_tag(told.name.tag), *same)
+    own = {told.name.tag, notice_tag(told.name.tag)}
+    # Tags of a content say nothing that would keep it, nor that of former images without a name.
+    contents = {tag for tag, digest in tags.items() if is_content_tag(tag, digest)}
+    last = tags.keys() <= own | contents
+    same = {tag for tag in contents if last or tags[tag] == told.digest}
+    wanted = own | same
     return remove_tags(repository, tags, wanted, needed)
 
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from lamina.model.digest import Digest
 from lamina.oci.descriptor import Descriptor
@@ -25,6 +26,15 @@ class Removal:
     digests: tuple[Digest, ...]  # of manifests, sorted
     tags: tuple[str, ...]  # that go with them, sorted
     kept: Mapping[str, str]  # tags that were to go and stay, each with the reason
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it in JSON's own types."""
+        return {
+            "repository": self.repository,
+            "manifests": [str(digest) for digest in self.digests],
+            "tags": list(self.tags),
+            "kept": dict(self.kept),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
