@@ -103,6 +103,7 @@ class Shelf:
     asked: list[str] = field(default_factory=list)
     pulled: list[Digest] = field(default_factory=list)
     broken: bool = False
+    stopped: bool = False
 
     def manifest(self, repository: str, reference: str) -> Answer | None:
         self.asked.append(repository)
@@ -116,6 +117,9 @@ class Shelf:
             raise NetworkError.one(f"there is no blob {digest}", place=repository)
         self.pulled.append(digest)
         path.write_bytes(self.blobs[digest])
+
+    def stop(self) -> None:
+        self.stopped = True
 
     def put(self, built: Built, layout: Layout, *, record: bytes | None = None) -> None:
         """Take an image with its record, which may be another one than its own."""

@@ -7,7 +7,7 @@ from tests.cache.fleets import BASE, CHILD, CRON, OTHER, Shelf, a_fleet, a_quest
 
 from lamina.cache import Cached, draw_cached, find_cached
 from lamina.model.built import Built
-from lamina.model.event import Event, Note
+from lamina.model.event import Downloaded, Event, Note
 from lamina.model.image import ImageId
 from lamina.oci.layout import Layout
 from lamina.store.store import Store
@@ -99,6 +99,19 @@ def test_a_layer_that_is_gone_is_told_and_the_rest_comes(
 
     assert set(draw(shelf, store, events)) == {BASE, CRON, CHILD}
     assert len(notes(events)) == 1
+
+
+def test_an_interrupt_ends_what_is_being_pulled(shelf: Shelf, store: Store) -> None:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Downloaded):
+            raise KeyboardInterrupt
+
+    here = found(shelf)
+    with pytest.raises(KeyboardInterrupt):
+        draw_cached(here, store, jobs=2, listener=interrupt)
+
+    assert shelf.stopped
+    assert store.records.keys() == ()
 
 
 def test_an_image_whose_ancestor_was_refused_is_not_recorded(

@@ -86,6 +86,8 @@ def _pull_all(
                 done += running[future].layer.size
                 listener(Downloaded(done=done, total=total))
         except BaseException:
+            for pull in pulls:
+                pull.cache.source.stop()  # or what is being pulled would be waited for
             workers.shutdown(wait=False, cancel_futures=True)
             raise
     return lost

@@ -74,7 +74,13 @@ def find_cached(
                     settled[image.id] = there
                 else:
                     lacking.append(wanted)
-            for wanted, cached in zip(lacking, workers.map(asked.find, lacking), strict=True):
+            try:
+                answers = list(workers.map(asked.find, lacking))
+            except BaseException:
+                for cache in caches:
+                    cache.source.stop()  # or an answer would be waited for
+                raise
+            for wanted, cached in zip(lacking, answers, strict=True):
                 if cached:
                     found[wanted.image.id] = cached
                     settled[wanted.image.id] = cached.built

@@ -118,8 +118,11 @@ def publish(
         neighbours = _neighbours(catalog, built, target, frozenset(chosen))
         plan = make_plan(publications, ask(registry, publications, neighbours))
         asked = registry.traffic.requests
-        references = dict(pinned(publications, target.namespace))
-        references |= _pinned_before(catalog, target, ledger, waiting)
+        references = {
+            **pinned(publications, target.namespace),
+            **_pinned_before(catalog, target, ledger, waiting),
+        }
+        references = dict(sorted(references.items()))
         beside = None
         if not dry_run:
             send(registry, plan, store.layout, listener)
@@ -139,7 +142,7 @@ def publish(
             plan=plan,
             asked=asked,
             traffic=registry.traffic,
-            pinned=dict(sorted(references.items())),
+            pinned=references,
             beside=beside,
             due=due,
         )

@@ -29,6 +29,9 @@ class Source(Protocol):
     def pull_blob(self, repository: str, digest: Digest, path: Path) -> None:
         """Write the blob with this digest to `path`, its content checked."""
 
+    def stop(self) -> None:
+        """Let every call that is under way in another thread end soon."""
+
 
 class Target(Source, Protocol):
     """A registry, as far as it is written to."""
