@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.upkeep.stores import a_store
 from tests.whole.registry import Registry, registry
 
 from lamina.cache import RECORD_TYPE
@@ -126,7 +127,8 @@ def test_count_and_age_both_keep_and_records_go_with_their_images(place: Place) 
     assert place.prune("--keep", "2", "--days", "0") == []
 
 
-def test_what_a_tag_an_index_or_a_file_needs_is_kept(place: Place, tmp_path: Path) -> None:
+def test_what_the_lock_a_tag_an_index_or_a_file_needs_is_kept(place: Place, tmp_path: Path) -> None:
+    a_store(tmp_path / "store", "cron", image(2).manifest())
     put_artifact(place.client, place.repository, "production", image(3))
     child = place.client.manifest(place.repository, place.digests[4])
     assert child
@@ -142,9 +144,11 @@ def test_what_a_tag_an_index_or_a_file_needs_is_kept(place: Place, tmp_path: Pat
     pinned = tmp_path / "digests.json"
     pinned.write_text(json.dumps({"x": f"registry.example/cron@{place.digests[5]}"}))
 
-    place.prune("--keep", "1", "--days", "0", "--pinned", str(pinned), "--remove")
+    words = ("--keep", "1", "--days", "0", "--pinned", str(pinned), "--remove")
+    (removal,) = place.prune(*words)
 
-    assert place.numbers() == [0, 3, 4, 5]
+    assert place.numbers() == [0, 2, 3, 4, 5]
+    assert removal["manifests"]
 
 
 def test_what_no_ledger_knows_is_kept(place: Place) -> None:
