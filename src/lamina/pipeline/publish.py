@@ -38,6 +38,7 @@ from lamina.publish import (
 )
 from lamina.registry import Traffic, open_registry
 from lamina.settings import Settings
+from lamina.store.records import Current
 from lamina.store.store import Store
 from lamina.upkeep.cost import DailyCost, daily_cost
 from lamina.upkeep.due import Candidate, Turn
@@ -102,8 +103,9 @@ def publish(
         from lamina.publish.asking import ask
         from lamina.publish.sending import send
 
-        built = current(settings).images
-        chosen = _chosen(settings, catalog, selection)
+        there = current(settings)
+        built = there.images
+        chosen = _chosen(choose(settings, catalog, selection), there, named=bool(selection.terms))
         shelf = Shelf(
             namespace=target.namespace, schemes=target.schemes, tag=target.tag, catalog=catalog
         )
@@ -175,11 +177,10 @@ def _pinned_before(
     }
 
 
-def _chosen(settings: Settings, catalog: Catalog, selection: Selection) -> tuple[ImageId, ...]:
-    """Return the selected images, which must be built; where none is named, all that are."""
-    there = current(settings)
-    chosen = choose(settings, catalog, selection)
-    if not selection.terms:
+def _chosen(selected: tuple[ImageId, ...], there: Current, *, named: bool) -> tuple[ImageId, ...]:
+    """Return the selected images, which must be built if they were `named`; else those that are."""
+    chosen = selected
+    if not named:
         chosen = tuple(one for one in chosen if one in there.images or one in there.damaged)
     damaged = [there.damaged[one] for one in chosen if one in there.damaged]
     StoreError.raise_all([*([there.index] if there.index else []), *damaged])
