@@ -332,6 +332,7 @@ def test_a_failure_moves_no_tag_and_writes_no_file(place: Place, tmp_path: Path)
         (("mariadb-server",), 2, "not built"),
         (("cron", "--names", "splitt"), 2, "did you mean 'split'"),
         (("cron", "--digests", "digests.txt"), 2, ".json"),
+        (("cron", "--digests", "none/digests.json"), 2, "no such folder"),
         (("cron", "--tag", "not a tag"), 2, "is not a tag"),
         (("cron", "--to", "cloud/images"), 2, "no registry"),
     ],

@@ -31,7 +31,7 @@ from lamina.publish import (
     Neighbour,
     Publication,
     PublishPlan,
-    check_form,
+    check_file,
     digests_text,
     make_plan,
     pinned,
@@ -73,7 +73,6 @@ class Published:
     plan: PublishPlan
     asked: int  # requests before anything was sent
     traffic: Traffic  # all of it
-    pinned: Mapping[str, str]  # reference by tag to reference by digest
     beside: Beside | None = None  # what was put beside the images, if anything was to be
     due: Due | None = None  # where only what is due was asked for
 
@@ -94,7 +93,7 @@ def publish(
     `NetworkError` when the registry fails or refuses, `StoreError` when a blob is damaged.
     """
     if target.digests:
-        check_form(target.digests)
+        check_file(target.digests)
     catalog = load(settings)
     store = Store.open(settings.store)
     access = replace(settings.access, tell=lambda message: listener(Note(message=message)))
@@ -120,11 +119,6 @@ def publish(
         neighbours = _neighbours(catalog, built, target, frozenset(chosen))
         plan = make_plan(publications, ask(registry, publications, neighbours))
         asked = registry.traffic.requests
-        references = {
-            **pinned(publications, target.namespace),
-            **_pinned_before(catalog, target, ledger, waiting),
-        }
-        references = dict(sorted(references.items()))
         beside = None
         if not dry_run:
             send(registry, plan, store.layout, listener)
@@ -138,13 +132,17 @@ def publish(
             if wish.records or wish.until or wish.ledger:
                 beside = put_beside(shelf, fresh, candidates, access, wish)
             if target.digests:
-                _write(target.digests, digests_text(references, target.digests))
+                references = {
+                    **pinned(publications, target.namespace),
+                    **_pinned_before(catalog, target, ledger, waiting),
+                }
+                text = digests_text(dict(sorted(references.items())), target.digests)
+                _write(target.digests, text)
         return Published(
             publications=publications,
             plan=plan,
             asked=asked,
             traffic=registry.traffic,
-            pinned=references,
             beside=beside,
             due=due,
         )
