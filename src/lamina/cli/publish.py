@@ -15,6 +15,8 @@ from lamina.cli.options import (
     WRONG,
     ca_option,
     json_option,
+    namespace_option,
+    schemes_option,
     selection_options,
     settings_options,
 )
@@ -27,44 +29,11 @@ from lamina.cli.publish_beside import (
     show_due,
 )
 from lamina.console import Table, size_text
-from lamina.errors import UsageError
 from lamina.model.amounts import count_text
 from lamina.model.names import Scheme
 from lamina.model.reference import Namespace
 from lamina.model.selection import Selection
-from lamina.model.spelling import did_you_mean
 from lamina.settings import Settings
-
-
-class _NamespaceType(click.ParamType[Namespace]):
-    name = "namespace"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Namespace:
-        """Read `REGISTRY/NAMESPACE`."""
-        return value if isinstance(value, Namespace) else Namespace.parse(str(value))
-
-
-class _SchemesType(click.ParamType[tuple[Scheme, ...]]):
-    name = "schemes"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Scheme, ...]:
-        """Read schemes with commas between them."""
-        if isinstance(value, tuple):
-            return value
-        words = [word.strip() for word in str(value).split(",")]
-        for word in words:
-            if word not in tuple(Scheme):
-                otherwise = f"the schemes are {', '.join(Scheme)}"
-                raise UsageError.one(
-                    f"no scheme '{word}'",
-                    place="--names",
-                    remedy=did_you_mean(word, Scheme, otherwise=otherwise),
-                )
-        return tuple(dict.fromkeys(map(Scheme, words)))
 
 
 @click.command(
@@ -107,23 +76,8 @@ The password is that of container tools: REGISTRY_AUTH_FILE, or what `skopeo log
     },
 )
 @selection_options
-@click.option(
-    "--to",
-    "namespace",
-    metavar="REGISTRY/NAMESPACE",
-    type=_NamespaceType(),
-    required=True,
-    help="Where to; http:// in front of a registry without TLS.",
-)
-@click.option(
-    "--names",
-    "schemes",
-    metavar="SCHEME,...",
-    type=_SchemesType(),
-    default=Scheme.SPLIT.value,
-    show_default=True,
-    help=f"How names are made up: {', '.join(Scheme)}.",
-)
+@namespace_option("--to", "Where to; http:// in front of a registry without TLS.", required=True)
+@schemes_option(Scheme.SPLIT)
 @click.option(
     "--tag", metavar="TAG", default="latest", show_default=True, help="The tag that moves."
 )

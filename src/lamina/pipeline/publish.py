@@ -122,14 +122,8 @@ def publish(
         beside = None
         if not dry_run:
             send(registry, plan, store.layout, listener)
-            wish = Wish(
-                # Who is asked for images is told by which keys to find them.
-                records=target.namespace in settings.caches,
-                until=target.until,
-                ledger=now if target.due else None,
-            )
             fresh = {image: built[image] for image in chosen}
-            if wish.records or wish.until or wish.ledger:
+            if wish := _wish(settings, target, now):
                 beside = put_beside(shelf, fresh, candidates, access, wish)
             if target.digests:
                 references = {
@@ -146,6 +140,17 @@ def publish(
             beside=beside,
             due=due,
         )
+
+
+def _wish(settings: Settings, target: Target, now: datetime) -> Wish | None:
+    """Return what is to be put beside images, if anything is."""
+    wish = Wish(
+        # Who is asked for images is told by which keys to find them.
+        records=target.namespace in settings.caches,
+        until=target.until,
+        ledger=now if target.due else None,
+    )
+    return wish if wish.records or wish.until or wish.ledger else None
 
 
 def _due(
