@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.upkeep.stores import a_store
 from tests.whole.registry import Registry, registry
 
 from lamina.catalog import default_folder, load_catalog
+from lamina.cli import main
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId
 from lamina.model.names import Scheme
@@ -70,18 +70,10 @@ def tell(client: Client, place: Namespace, image: str, until: date) -> int:
 
 
 def lamina(folder: Path, place: Namespace, *words: str, code: int = 0) -> Any:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "lamina", "names", "--json", "--in", f"http://{place}"),
-            *("--store", str(folder / "store"), *words),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
-    assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)
+    into = ("--in", f"http://{place}", "--store", str(folder / "store"))
+    ran = CliRunner().invoke(main, ("names", "--json", *into, *words), catch_exceptions=False)
+    assert ran.exit_code == code, ran.stderr
+    return json.loads(ran.stdout)
 
 
 def states(listed: Mapping[str, Any]) -> Mapping[str, str]:

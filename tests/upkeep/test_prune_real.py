@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.upkeep.stores import a_store
 from tests.whole.registry import Registry, registry
 
 from lamina.cache import RECORD_TYPE
+from lamina.cli import main
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId
 from lamina.oci.artifact import Artifact
@@ -70,17 +70,12 @@ class Place:
         put_artifact(self.client, *self.ledger, Artifact(type=LEDGER_TYPE, content=content))
 
     def prune(self, *words: str) -> list[dict[str, Any]]:
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "lamina", "prune", "cron", "--json", "--in", self.address),
-                *("--store", str(self.folder / "store"), *words),
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=self.folder,
+        into = ("--in", self.address, "--store", str(self.folder / "store"))
+        ran = CliRunner().invoke(
+            main, ("prune", "cron", "--json", *into, *words), catch_exceptions=False
         )
-        removals: list[dict[str, Any]] = json.loads(done.stdout)["removals"]
+        assert ran.exit_code == 0, ran.stderr
+        removals: list[dict[str, Any]] = json.loads(ran.stdout)["removals"]
         return removals
 
     def numbers(self) -> list[int]:
