@@ -29,6 +29,7 @@ Clock = Callable[[], float]  # seconds, from any beginning
 _STYLES: dict[Outcome, str] = {
     "built": "green",
     "tested": "green",
+    "pulled": "green",
     "unchanged": "dim",
     "failed": "bold red",
     "not fetched": "bold red",
@@ -159,9 +160,11 @@ def _lines(event: Event, board: Board) -> Iterator[tuple[str, str]]:
 def _plan_line(event: Planned) -> str:
     """Return the plan's counts in a line."""
     plan = event.plan
+    pulled = len(plan.with_action("pull"))
     return ", ".join(
         [
             f"{len(plan.with_action('build'))} to build",
+            *([f"{pulled} to pull"] if pulled else []),
             f"{len(plan.with_action('keep'))} unchanged",
             f"{len(plan.with_action('blocked'))} blocked",
         ]

@@ -13,6 +13,7 @@ from lamina.model.proof import Proof
 Outcome = Literal[
     "built",
     "tested",
+    "pulled",
     "unchanged",
     "failed",
     "not fetched",

@@ -5,7 +5,9 @@ hands on what comes of it.
 """
 
 from lamina.build.fleet import RunResult
+from lamina.pipeline.beside import Beside
 from lamina.pipeline.builds import build
+from lamina.pipeline.cached import plan_with_caches
 from lamina.pipeline.diff import diff
 from lamina.pipeline.docs import docs
 from lamina.pipeline.fleet import (
@@ -23,17 +25,23 @@ from lamina.pipeline.migrate import (
     plan_migration,
     revert_migration,
 )
-from lamina.pipeline.publish import Published, Target, publish
+from lamina.pipeline.publish import Due, Published, Target, publish
 from lamina.pipeline.relock import Relocked, lock, locked
+from lamina.pipeline.retention import Past, plan_pruning, prune
 from lamina.pipeline.storage import storage, storage_page, storage_update
+from lamina.pipeline.successors import ask_names, names_of, plan_removal, remove
 from lamina.pipeline.uses import export, run, test
 
 __all__ = [
+    "Beside",
+    "Due",
+    "Past",
     "Published",
     "Relocked",
     "RunResult",
     "Target",
     "apply_migration",
+    "ask_names",
     "build",
     "check_migration",
     "choose",
@@ -47,9 +55,15 @@ __all__ = [
     "load",
     "lock",
     "locked",
+    "names_of",
     "plan",
     "plan_migration",
+    "plan_pruning",
+    "plan_removal",
+    "plan_with_caches",
+    "prune",
     "publish",
+    "remove",
     "revert_migration",
     "run",
     "storage",

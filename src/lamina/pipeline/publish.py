@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 
 from lamina.errors import Fault, StoreError, UsageError
@@ -15,6 +16,15 @@ from lamina.model.names import Scheme, name_table, print_names
 from lamina.model.reference import Namespace, Reference
 from lamina.model.selection import Selection
 from lamina.oci.disk import disk_faults
+from lamina.pipeline.beside import (
+    Beside,
+    Shelf,
+    Wish,
+    candidates_of,
+    put_beside,
+    read_ledger,
+    turns_of,
+)
 from lamina.pipeline.fleet import choose, current, load
 from lamina.publish import (
     Blob,
@@ -30,6 +40,9 @@ from lamina.registry import Traffic, open_registry
 from lamina.settings import Settings
 from lamina.store.records import Current
 from lamina.store.store import Store
+from lamina.upkeep.cost import DailyCost, daily_cost
+from lamina.upkeep.due import Candidate, Turn
+from lamina.upkeep.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +53,16 @@ class Target:
     schemes: tuple[Scheme, ...]
     tag: str
     digests: Path | None = None  # the file that gets the references by digest
+    due: bool = False  # only what has changed and whose turn it is
+    until: date | None = None  # the last day of names in any but the first scheme
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """Which images were due, and what it would have cost to publish all of them every day."""
+
+    turns: Mapping[ImageId, Turn]
+    cost: DailyCost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +73,8 @@ class Published:
     plan: PublishPlan
     asked: int  # requests before anything was sent
     traffic: Traffic  # all of it
+    beside: Beside | None = None  # what was put beside the images, if anything was to be
+    due: Due | None = None  # where only what is due was asked for
 
 
 def publish(
@@ -58,10 +83,12 @@ def publish(
     target: Target,
     *,
     listener: Listener,
+    now: datetime,
     dry_run: bool,
 ) -> Published:
     """Publish the selected images, or all that are built; with `dry_run`, only say what it takes.
 
+    `now` is the time that the ledger gets, and by which images are due.
     Raises `UsageError` for images that are not built and names that mean two images,
     `NetworkError` when the registry fails or refuses, `StoreError` when a blob is damaged.
     """
@@ -76,24 +103,81 @@ def publish(
         from lamina.publish.sending import send
 
         there = current(settings)
+        built = there.images
         chosen = _chosen(choose(settings, catalog, selection), there, named=bool(selection.terms))
+        shelf = Shelf(
+            namespace=target.namespace, schemes=target.schemes, tag=target.tag, catalog=catalog
+        )
+        candidates = candidates_of(shelf, built)
+        ledger = read_ledger(registry, shelf.ledger) if target.due else Ledger()
+        due = _due(catalog, built, candidates, chosen, ledger, now) if target.due else None
+        waiting = frozenset(image for image in chosen if due and not due.turns[image].due)
+        chosen = tuple(image for image in chosen if image not in waiting)
         names = _names(catalog, target, chosen)
-        publications = _publications(catalog, there.images, names, store)
+        publications = _publications(catalog, built, names, store)
         listener(Doing(message=f"asking {target.namespace.host} what it has"))
-        neighbours = _neighbours(catalog, there.images, target, frozenset(chosen))
+        neighbours = _neighbours(catalog, built, target, frozenset(chosen))
         plan = make_plan(publications, ask(registry, publications, neighbours))
         asked = registry.traffic.requests
+        beside = None
         if not dry_run:
             send(registry, plan, store.layout, listener)
+            fresh = {image: built[image] for image in chosen}
+            if wish := _wish(settings, target, now):
+                beside = put_beside(shelf, fresh, candidates, access, wish)
             if target.digests:
-                references = pinned(publications, target.namespace)
-                _write(target.digests, digests_text(references, target.digests))
+                references = {
+                    **pinned(publications, target.namespace),
+                    **_pinned_before(catalog, target, ledger, waiting),
+                }
+                text = digests_text(dict(sorted(references.items())), target.digests)
+                _write(target.digests, text)
         return Published(
             publications=publications,
             plan=plan,
             asked=asked,
             traffic=registry.traffic,
+            beside=beside,
+            due=due,
         )
+
+
+def _wish(settings: Settings, target: Target, now: datetime) -> Wish | None:
+    """Return what is to be put beside images, if anything is."""
+    wish = Wish(
+        # Who is asked for images is told by which keys to find them.
+        records=target.namespace in settings.caches,
+        until=target.until,
+        ledger=now if target.due else None,
+    )
+    return wish if wish.records or wish.until or wish.ledger else None
+
+
+def _due(
+    catalog: Catalog,
+    built: Mapping[ImageId, Built],
+    candidates: Mapping[ImageId, Candidate],
+    chosen: Iterable[ImageId],
+    ledger: Ledger,
+    now: datetime,
+) -> Due:
+    images = catalog.by_id()
+    turns = turns_of({image: candidates[image] for image in chosen}, ledger, now)
+    pairs = [(images[image], built[image]) for image in turns]
+    return Due(turns=turns, cost=daily_cost(pairs, ledger.last, now))
+
+
+def _pinned_before(
+    catalog: Catalog, target: Target, ledger: Ledger, waiting: Collection[ImageId]
+) -> dict[str, str]:
+    """Return what the names of images mean that are not published now, as far as they do."""
+    there = [image for image in waiting if image in ledger.entries]
+    return {
+        target.namespace.address(reference): f"{target.namespace.host}/{reference.repository}"
+        f"@{ledger.entries[image].now.manifest}"
+        for image, references in _names(catalog, target, there).items()
+        for reference in references
+    }
 
 
 def _chosen(selected: tuple[ImageId, ...], there: Current, *, named: bool) -> tuple[ImageId, ...]:
