@@ -17,10 +17,15 @@ from lamina.migrate.edit import Found
 from lamina.migrate.jinja import NotATemplateError
 from lamina.migrate.names import Names
 from lamina.migrate.references import references, references_by_line
+from lamina.migrate.tripleo.prepare import is_environment, read_environment
+from lamina.migrate.tripleo.template import is_template as is_tripleo_template
+from lamina.migrate.tripleo.template import read_template as read_tripleo_template
 from lamina.migrate.yaml_text import read_yaml
 
 # A text without any of these names no image that could change: most files are not looked at.
 _HINT = re.compile(r"-(?:binary|source|infra)-|install_type|base_distro|-\$\{?\w+\}?-")
+
+_ANY = re.compile("")
 
 
 class Reader(Protocol):
@@ -60,6 +65,18 @@ def _ends(*suffixes: str) -> Callable[[str, str], bool]:
 
 
 READERS: tuple[Sort, ...] = (
+    Sort(
+        name="template of TripleO's images",
+        recognises=is_tripleo_template,
+        reader=read_tripleo_template,
+        hint=_ANY,
+    ),
+    Sort(
+        name="environment with ContainerImagePrepare",
+        recognises=is_environment,
+        reader=read_environment,
+        hint=_ANY,
+    ),
     Sort(name="template", recognises=_ends(".j2", ".jinja", ".jinja2"), reader=read_template),
     Sort(name="yaml", recognises=_ends(".yml", ".yaml", ".json"), reader=read_yaml),
     Sort(name="text", recognises=lambda _path, _text: True, reader=read_text),
