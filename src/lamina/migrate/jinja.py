@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2 import Environment, TemplateSyntaxError, meta, nodes
 
 # Ansible renders with these settings; nothing is ever executed here.
 _JINJA = Environment(keep_trailing_newline=True, autoescape=False)  # noqa: S701
@@ -106,3 +106,13 @@ def _variables(expression: str) -> frozenset[str]:
     tree = _JINJA.parse(expression)
     names = {node.name for node in tree.find_all(nodes.Name)}
     return frozenset(names | {node.attr for node in tree.find_all(nodes.Getattr)})
+
+
+def variables_of(text: str) -> frozenset[str]:
+    """Return the variables that rendering `text` asks for; none where it is no template."""
+    if "{{" not in text and "{%" not in text:
+        return frozenset()
+    try:
+        return frozenset(meta.find_undeclared_variables(_JINJA.parse(text)))
+    except TemplateSyntaxError:
+        return frozenset()

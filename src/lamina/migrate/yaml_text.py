@@ -15,6 +15,7 @@ from lamina.errors import Fault
 from lamina.migrate.decide import decide
 from lamina.migrate.edit import Edit, Found, Kept, line_of
 from lamina.migrate.jinja import NotATemplateError
+from lamina.migrate.leaves import yaml_readable
 from lamina.migrate.names import Names
 from lamina.migrate.references import Doubtful, Reference, moved, references, references_by_line
 
@@ -72,8 +73,9 @@ def read_yaml(path: str, text: str, names: Names) -> Found:
 
 def _scalars(text: str, shift: int) -> Iterator[Scalar]:
     # The marks of libyaml count from behind a byte order mark.
+    readable = yaml_readable(text[shift:])
     keys: list[bool | None] = []  # for each open collection: a key comes next; None: a sequence
-    for event in yaml.parse(text[shift:], Loader=yaml.CSafeLoader):
+    for event in yaml.parse(readable, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             _turn(keys)
             keys.append(True if isinstance(event, yaml.MappingStartEvent) else None)

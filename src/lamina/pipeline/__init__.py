@@ -17,6 +17,7 @@ from lamina.pipeline.fleet import (
     load,
     plan,
 )
+from lamina.pipeline.migrate import apply_migration, plan_migration, revert_migration
 from lamina.pipeline.relock import Relocked, lock, locked
 from lamina.pipeline.storage import storage, storage_page, storage_update
 from lamina.pipeline.uses import export, run, test
@@ -24,6 +25,7 @@ from lamina.pipeline.uses import export, run, test
 __all__ = [
     "Relocked",
     "RunResult",
+    "apply_migration",
     "build",
     "choose",
     "collect_garbage",
@@ -37,6 +39,8 @@ __all__ = [
     "lock",
     "locked",
     "plan",
+    "plan_migration",
+    "revert_migration",
     "run",
     "storage",
     "storage_page",
