@@ -10,6 +10,7 @@ from tests.migrate.tripleo_tree import TEMPLATE, TREE, entry, migrated
 
 from lamina.migrate.edit import Found, apply_edits
 from lamina.migrate.readers import read
+from lamina.migrate.tree import decoded, encoded
 from lamina.migrate.tripleo.cases import Absent, cases, decisive
 from lamina.migrate.tripleo.pieces import environment
 from lamina.migrate.tripleo.prefix import definition, infra_prefix
@@ -57,6 +58,13 @@ def test_line_ends_stay_as_they_are(end: str) -> None:
     old = TREE[TEMPLATE]
     text = apply_edits(old.replace("\n", end), found_in(old.replace("\n", end)).edits)
     assert text == migrated(TREE, names())[TEMPLATE].replace("\n", end)
+
+
+def test_bytes_that_are_no_text_stay_as_they_are() -> None:
+    odd = decoded(b"# \xe9\xff\n") + TREE[TEMPLATE]
+    new = apply_edits(odd, found_in(odd).edits)
+    assert encoded(new).startswith(b"# \xe9\xff\n{% set ")
+    assert prove(TEMPLATE, odd, new, names()).faults == ()
 
 
 def test_a_mark_at_the_beginning_of_a_file_moves_no_place() -> None:

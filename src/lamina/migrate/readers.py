@@ -17,6 +17,8 @@ from lamina.migrate.edit import Found
 from lamina.migrate.jinja import NotATemplateError
 from lamina.migrate.names import Names
 from lamina.migrate.references import references, references_by_line
+from lamina.migrate.tripleo.code import is_code, read_code
+from lamina.migrate.tripleo.overrides import is_overrides, read_overrides
 from lamina.migrate.tripleo.prepare import is_environment, read_environment
 from lamina.migrate.tripleo.template import is_template as is_tripleo_template
 from lamina.migrate.tripleo.template import read_template as read_tripleo_template
@@ -64,6 +66,15 @@ def _ends(*suffixes: str) -> Callable[[str, str], bool]:
     return lambda path, _text: path.lower().endswith(suffixes)
 
 
+def _both(one: Reader, other: Reader) -> Reader:
+    """Return a reader that finds what two find, each in places of its own."""
+
+    def read_both(path: str, text: str, names: Names, /) -> Found:
+        return Found.together((one(path, text, names), other(path, text, names)))
+
+    return read_both
+
+
 READERS: tuple[Sort, ...] = (
     Sort(
         name="template of TripleO's images",
@@ -75,6 +86,18 @@ READERS: tuple[Sort, ...] = (
         name="environment with ContainerImagePrepare",
         recognises=is_environment,
         reader=read_environment,
+        hint=_ANY,
+    ),
+    Sort(
+        name="overrides of kolla's templates",
+        recognises=is_overrides,
+        reader=_both(read_template, read_overrides),
+        hint=_ANY,
+    ),
+    Sort(
+        name="program that takes names apart",
+        recognises=is_code,
+        reader=_both(read_text, read_code),
         hint=_ANY,
     ),
     Sort(name="template", recognises=_ends(".j2", ".jinja", ".jinja2"), reader=read_template),

@@ -20,6 +20,7 @@ from lamina.migrate.tripleo.prefix import PARTS
 from lamina.migrate.tripleo.prepare import KEY
 from lamina.migrate.tripleo.proof import MOST_CASES
 from lamina.migrate.tripleo.template import ENTRIES, REFERENCE
+from lamina.migrate.tripleo.yaml_nodes import readable
 
 LIST = "container_images"
 _DROPPED = ("params", "services")
@@ -82,7 +83,7 @@ def _disorder(path: str, entries: list[Any], once: list[Any]) -> Iterator[Fault]
 
 def _rendered(template: str, variables: Mapping[str, Value]) -> Iterator[dict[str, Any]]:
     text = environment().from_string(template).render(**variables)
-    found = yaml.load(text, Loader=yaml.CSafeLoader)
+    found = yaml.load(readable(text), Loader=yaml.CSafeLoader)
     entries = found.get(ENTRIES) if isinstance(found, dict) else None
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict):
@@ -91,7 +92,7 @@ def _rendered(template: str, variables: Mapping[str, Value]) -> Iterator[dict[st
 
 def _loaded(text: str) -> Any:
     try:
-        return yaml.load(text, Loader=yaml.CSafeLoader)
+        return yaml.load(readable(text), Loader=yaml.CSafeLoader)
     except yaml.YAMLError:
         return None
 

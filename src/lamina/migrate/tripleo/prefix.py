@@ -22,7 +22,7 @@ def infra_prefix(prefix: str, scheme: Scheme) -> str | None:
     """Return the prefix of infra images beside `prefix`; nothing when that has no type in it."""
     for type_ in Type:
         if f"-{prefix}".endswith(f"-{type_}-"):
-            return prefix.removesuffix(f"{type_}-") + _in_place_of_type(scheme)
+            return prefix.removesuffix(f"{type_}-") + in_place_of_type(scheme)
     return None
 
 
@@ -31,7 +31,7 @@ def definition(scheme: Scheme) -> str:
 
     A `name_prefix` without a type serves infra images as before.
     """
-    word = _in_place_of_type(scheme)
+    word = in_place_of_type(scheme)
     joined = f' ~ "{word}"' if word else ""
     typed = " else ".join(
         f'{ALL}[:-{len(type_) + 1}]{joined} if ("-" ~ {ALL}).endswith("-{type_}-")'
@@ -40,5 +40,6 @@ def definition(scheme: Scheme) -> str:
     return f"{{% set {OURS} = {OURS} | default({typed} else {ALL}) %}}"
 
 
-def _in_place_of_type(scheme: Scheme) -> str:
+def in_place_of_type(scheme: Scheme) -> str:
+    """Return what an infra image has where others have their type and a dash, if anything."""
     return print_repository("", scheme, distro="", type_=None).removeprefix("-")

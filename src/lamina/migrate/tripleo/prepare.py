@@ -17,7 +17,7 @@ from lamina.migrate.names import Names
 from lamina.migrate.tripleo.patterns import Filter, read_filter
 from lamina.migrate.tripleo.prefix import ALL, OURS, infra_prefix
 from lamina.migrate.tripleo.setting import Setting
-from lamina.migrate.tripleo.yaml_nodes import BOM, behind_bom
+from lamina.migrate.tripleo.yaml_nodes import BOM, behind_bom, readable
 from lamina.migrate.yaml_text import read_yaml
 
 KEY = "ContainerImagePrepare"
@@ -51,7 +51,7 @@ def read_environment(path: str, text: str, names: Names) -> Found:
         return behind_bom(read_environment(path, text.removeprefix(BOM), names))
     everything = read_yaml(path, text, names)
     try:
-        roots = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
+        roots = list(yaml.compose_all(readable(text), Loader=yaml.CSafeLoader))
     except yaml.YAMLError:
         return everything
     environment = _Environment(path=path, text=text, names=names)

@@ -17,6 +17,7 @@ from lamina.migrate.tripleo.names import rename_full
 from lamina.migrate.tripleo.pieces import environment
 from lamina.migrate.tripleo.prefix import ALL, OURS, PARTS, infra_prefix
 from lamina.migrate.tripleo.template import REFERENCE
+from lamina.migrate.tripleo.yaml_nodes import readable
 from lamina.model.image import Kind
 
 MOST_CASES = 1024
@@ -164,7 +165,7 @@ class _Run:
 
 
 def _rendered(template: Template, variables: Mapping[str, Value]) -> Any:
-    return yaml.load(template.render(**variables), Loader=yaml.CSafeLoader)
+    return yaml.load(readable(template.render(**variables)), Loader=yaml.CSafeLoader)
 
 
 def _references(value: Any) -> Iterator[str]:

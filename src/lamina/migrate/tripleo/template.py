@@ -17,7 +17,7 @@ from lamina.migrate.tripleo.names import infra_image, rename_full, speaks_of_inf
 from lamina.migrate.tripleo.pieces import blanked, environment
 from lamina.migrate.tripleo.prefix import ALL, OURS, definition
 from lamina.migrate.tripleo.reference import Word, name_words
-from lamina.migrate.tripleo.yaml_nodes import BOM, behind_bom, inside
+from lamina.migrate.tripleo.yaml_nodes import BOM, behind_bom, inside, readable
 from lamina.model.image import Kind, Type
 
 ENTRIES = "container_images_template"
@@ -80,7 +80,7 @@ def read_template(path: str, text: str, names: Names) -> Found:
     try:
         pieces = pieces_of(text)
         tree = environment().parse(text)
-        blank = blanked(text, pieces)
+        blank = readable(blanked(text, pieces))
         root = yaml.compose(blank, Loader=yaml.CSafeLoader)
     except (NotATemplateError, TemplateSyntaxError) as error:
         return Found(undecided=(Fault(path, f"not Jinja: {error}", _BY_HAND),))

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import yaml
 
 from lamina.migrate.edit import Found
 
+_NO_UTF8 = re.compile("[\ud800-\udfff]")
 BOM = "\ufeff"
 """The mark that may begin a file, from behind which libyaml counts."""
+
+
+def readable(text: str) -> str:
+    """Return a text of the same length that a YAML parser takes: bytes that are no UTF-8 go."""
+    return _NO_UTF8.sub("x", text)
 
 
 def behind_bom(found: Found) -> Found:

@@ -1,0 +1,168 @@
+"""TripleO's files together: list and template, what is keyed by a name, what takes one apart."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.migrate.fleet import names
+from tests.migrate.tripleo_tree import DEFAULTS, LIST, TEMPLATE, TREE, migrated
+
+from lamina.catalog import default_folder, load_catalog
+from lamina.migrate.edit import apply_edits
+from lamina.migrate.migration import make_migration
+from lamina.migrate.names import Names
+from lamina.migrate.readers import read
+from lamina.migrate.tree import SourceFile, Tree, read_tree
+from lamina.migrate.tripleo.check import check_tripleo
+from lamina.model.image import Kind
+from lamina.model.names import Scheme
+
+SCHEMES = (Scheme.SPLIT, Scheme.INFRA)
+REAL = "LAMINA_TRIPLEO"
+"""The folder of a checkout of tripleo-common of November 2019, for the test that needs one."""
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_list_stays_what_its_template_renders(scheme: Scheme) -> None:
+    new = migrated(TREE, names(scheme))
+    checked = check_tripleo(TREE, new, names(scheme))
+    assert checked.faults == ()
+    assert checked.lists == (LIST,)
+    assert len(checked.templates[TEMPLATE].moved) == 5
+
+
+@pytest.mark.parametrize("path", [TEMPLATE, LIST])
+def test_a_list_or_a_template_that_moves_alone_is_found(path: str) -> None:
+    new = {**TREE, path: migrated(TREE, names())[path]}
+    places = {fault.place for fault in check_tripleo(TREE, new, names()).faults}
+    assert LIST in places
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("centos-cron:", "centos-crond:", "nothing that the template renders"),
+        ("centos-cron:", "centos-crond:", "is not there"),
+        ("  image_source: ceph\n", "  image_source: kolla\n", "is not there"),
+        ("container_images:", "images: # container_images", "not a list"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_said(right: str, wrong: str, said: str) -> None:
+    new = dict(migrated(TREE, names()))
+    new[LIST] = new[LIST].replace(right, wrong)
+    faults = check_tripleo(TREE, new, names()).faults
+    assert any(said in fault.message for fault in faults)
+
+
+def test_an_entry_in_another_place_is_found() -> None:
+    new = dict(migrated(TREE, names()))
+    head, *entries = new[LIST].split("- imagename")
+    new[LIST] = "- imagename".join((head, *reversed(entries)))
+    (fault,) = check_tripleo(TREE, new, names()).faults
+    assert "order" in fault.message
+
+
+def test_a_list_without_defaults_is_not_taken_for_proved() -> None:
+    new = {path: text for path, text in migrated(TREE, names()).items() if path != DEFAULTS}
+    (fault,) = check_tripleo(TREE, new, names()).faults
+    assert "no defaults" in fault.message
+
+
+def test_the_services_of_entries_that_move_are_restarted() -> None:
+    files = tuple(SourceFile(path=path, text=text) for path, text in sorted(TREE.items()))
+    migration = make_migration(Tree(root=Path("tree"), files=files, unread=()), names())
+    assert [(one.container, one.path, one.line) for one in migration.restarts] == [
+        ("OS::TripleO::Services::Cron", TEMPLATE, 4),
+        ("OS::TripleO::Services::OVN", TEMPLATE, 27),
+    ]
+
+
+STRIPPING = "import re\n\n\ndef é(name):\n    return re.sub(r'^(binary|source|rdo)-', '', name)\n"
+
+
+def test_a_program_that_takes_types_off_takes_their_replacement_off_too() -> None:
+    found = read("build.py", STRIPPING, names(Scheme.INFRA))
+    assert found.undecided == ()
+    new = apply_edits(STRIPPING, found.edits)
+    assert new == STRIPPING.replace("(binary|", "(infra|binary|")
+    assert read("build.py", new, names(Scheme.INFRA)).edits == ()
+
+
+def test_names_without_a_word_for_their_kind_ask_nothing_of_programs() -> None:
+    found = read("build.py", STRIPPING, names(Scheme.SPLIT))
+    assert (found.edits, found.undecided) == ((), ())
+
+
+def test_an_expression_that_takes_types_off_in_another_way_is_undecided() -> None:
+    text = STRIPPING.replace("(binary|source|rdo)", "(?:binary)?(?:source)?")
+    found = read("build.py", text, names(Scheme.INFRA))
+    assert found.edits == ()
+    assert [fault.place for fault in found.undecided] == ["build.py:5"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "re.sub(r'^(binary|source)', '', name)",
+        "re.sub('(', 'binary', 'source')",
+        "other.sub(r'^(binary|source)-', '', name)",
+        "re.sub(binary, source, name)",
+        "re.sub(r'^(binary|source",
+    ],
+)
+def test_other_programs_stay(line: str) -> None:
+    found = read("build.py", f"import re\n{line}\n", names(Scheme.INFRA))
+    assert (found.edits, found.undecided) == ((), ())
+
+
+def test_overrides_that_are_keyed_by_an_old_name_are_listed() -> None:
+    text = (
+        "{% extends parent_template %}\n"
+        "{% set nova_libvirt_packages_append = ['one'] %}\n"
+        "{% set nova_api_packages_append = ['one'] %}\n"
+        "{% set mariadb_server_packages_append = ['one'] %}\n"
+        "{% block mariadb_footer %}RUN true{% endblock %}\n"
+        "{% block cron_footer %}{% endblock %}\n"
+    )
+    found = read("overrides.j2", text, names())
+    assert found.edits == ()
+    assert [(fault.place, fault.message) for fault in found.undecided] == [
+        (
+            "overrides.j2:2",
+            "'nova_libvirt_packages_append' is for 'nova-libvirt', which is called 'libvirt' now",
+        ),
+        (
+            "overrides.j2:5",
+            "'mariadb_footer' is for 'mariadb', which is called 'mariadb-server' now",
+        ),
+    ]
+    assert read("overrides.j2", text.replace("{% block ", "{% blocks "), names()).edits == ()
+
+
+@pytest.mark.skipif(REAL not in os.environ, reason=f"{REAL} names no checkout of tripleo-common")
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_23_images_of_the_real_tree_move_and_no_openstack_one(scheme: Scheme) -> None:
+    catalog = load_catalog([default_folder()], "debian-13")
+    real = Names.of(catalog, scheme)
+    tree = read_tree(Path(os.environ[REAL]))
+    migration = make_migration(tree, real)
+    before = {file.path: file.text for file in tree.files}
+    after = before | {change.path: change.new for change in migration.changes}
+    checked = check_tripleo(before, after, real)
+    assert checked.faults == ()
+    (template,) = checked.templates.values()
+    assert len(template.moved) == 23
+    kinds = {name: real.images[name].kind for name in template.moved}
+    assert set(kinds.values()) == {Kind.INFRA}
+    assert "tripleoclient" not in kinds
+    (list_,) = checked.lists
+    edits = {change.path: len(change.edits) for change in migration.changes}
+    assert (edits[list_], edits[f"{list_}.j2"]) == (23, 24)
+    again = Tree(
+        root=tree.root,
+        files=tuple(SourceFile(path=path, text=text) for path, text in after.items()),
+        unread=(),
+    )
+    assert make_migration(again, real).changes == ()
