@@ -6,7 +6,7 @@ import re
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.migrate.fleet import names
 from tests.migrate.tripleo_tree import DEFAULTS, TREE
@@ -149,6 +149,7 @@ _PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(
     expressions=st.lists(st.lists(_PIECES, min_size=1, max_size=4).map("".join), max_size=3),
     scheme=st.sampled_from([Scheme.SPLIT, Scheme.INFRA]),

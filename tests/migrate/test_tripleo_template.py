@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.migrate.fleet import fleet, names
 from tests.migrate.tripleo_tree import TEMPLATE, TREE, entry, migrated
@@ -74,6 +74,7 @@ def test_a_mark_at_the_beginning_of_a_file_moves_no_place() -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
+@settings(deadline=None, max_examples=20)
 @given(prefix=st.sampled_from(["debian-", "rhel-", "", "own-word-"]), type_=st.sampled_from(Type))
 def test_the_default_prefix_is_what_the_scheme_prints(
     scheme: Scheme, prefix: str, type_: Type
@@ -93,6 +94,17 @@ def test_a_prefix_without_a_type_serves_infra_images_as_before(prefix: str) -> N
     assert infra_prefix(prefix, Scheme.SPLIT) is None
     template = environment().from_string(definition(Scheme.SPLIT) + "{{ infra_prefix }}")
     assert template.render(name_prefix=prefix) == prefix
+
+
+@pytest.mark.parametrize(
+    "style",
+    ["REF", '"REF"', "'REF'", "&one !!str 'REF'", "&one REF   # why", ">-\n    REF", "|\n    REF"],
+)
+def test_a_reference_is_read_in_every_style_of_yaml(style: str) -> None:
+    text = f"container_images_template:\n- imagename: {style}\n  image_source: kolla\n"
+    text = text.replace("REF", "{{namespace}}/{{name_prefix}}cron")
+    new = apply_edits(text, found_in(text).edits)
+    assert new.split("\n", 1)[1] == text.replace("name_prefix", "infra_prefix")
 
 
 @pytest.mark.parametrize(
@@ -258,6 +270,7 @@ def test_conditions_are_tried_with_all_that_they_ask_for() -> None:
 _IMAGES = sorted(names().images)
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     images=st.lists(st.sampled_from([*_IMAGES, "unknown", "cron-x"]), min_size=1, max_size=8),
     guards=st.lists(st.sampled_from(["", "x", "not x", "d == 'a'", "d in ['a', 'b']"]), min_size=8),

@@ -80,7 +80,7 @@ def _pattern(
     before = re.compile(node.value)
     unchanged = _Pattern(node=node, before=before, after=before, edits=())
     edits = tuple(_edits(found, node, names))
-    text, span = found.text, inside(node)
+    text, span = found.text, inside(found.text, node)
     shift, part = span.start, text[span]
     for edit in reversed(edits):
         part = part[: edit.start - shift] + edit.new + part[edit.end - shift :]
@@ -100,7 +100,7 @@ def _pattern(
 
 def _edits(found: Filter, node: yaml.ScalarNode, names: Names) -> Iterator[Edit]:
     """Yield the whole names that stand in an expression."""
-    span = inside(node)
+    span = inside(found.text, node)
     for name in _FULL.finditer(found.text, span.start, span.stop):
         told = names.rename(name["name"], distro=name["distro"], type_=name["type"])
         if isinstance(told, Renamed):

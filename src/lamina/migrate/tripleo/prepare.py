@@ -123,7 +123,7 @@ def _prefix(environment: _Environment, nodes: Mapping[str, yaml.ScalarNode]) -> 
     hyphened = prefix.value if prefix.value.endswith("-") else f"{prefix.value}-"
     ours = infra_prefix(hyphened, environment.names.scheme)
     if ours is None:
-        message = f"'{ALL}: {prefix.value}' has no type in it, so infra images keep it"
+        message = f"'{ALL}: {prefix.value}' has no type, so infra images keep it before their new names"
         remedy = f"set '{OURS}' beside it to what is before their names, be it the same"
         return Found(undecided=(Fault(environment.place(prefix), message, remedy),))
     reason = f"the template takes '{ours}' from it for infra images"

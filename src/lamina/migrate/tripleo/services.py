@@ -37,7 +37,7 @@ def _entries(text: str) -> Iterator[tuple[str, tuple[str, ...], int]]:
         if isinstance(reference, yaml.ScalarNode):
             listed = services.value if isinstance(services, yaml.SequenceNode) else []
             names = tuple(one.value for one in listed if isinstance(one, yaml.ScalarNode))
-            span = inside(reference)
+            span = inside(text, reference)
             yield text[span], names, line_of(text, span.start)
 
 

@@ -117,7 +117,7 @@ def references(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
 
 
 def _entry(template: _Template, node: yaml.ScalarNode) -> Found:
-    span = inside(node)
+    span = inside(template.blank, node)
     words = name_words(template.text, template.blank, template.pieces, span)
     match words:
         case [Word(part=Part.TEXT) as full, *rest] if _fixed(rest) and full.text[-1:] != "-":

@@ -1,4 +1,4 @@
-"""Places in YAML's nodes."""
+"""Places of YAML's nodes in a text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import yaml
 from lamina.migrate.edit import Found
 
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+|\s+)*")  # an anchor and a tag
 BOM = "\ufeff"
 """The mark that may begin a file, from behind which libyaml counts."""
 
@@ -25,7 +26,14 @@ def behind_bom(found: Found) -> Found:
     return replace(found, edits=tuple(edits))
 
 
-def inside(node: yaml.ScalarNode) -> slice:
-    """Return where the scalar's text stands, without its quotes."""
-    quoted = 1 if node.style in ("'", '"') else 0
-    return slice(node.start_mark.index + quoted, node.end_mark.index - quoted)
+def inside(text: str, node: yaml.ScalarNode) -> slice:
+    """Return where the scalar's own text stands: behind anchor, tag and header, within quotes."""
+    start, end = node.start_mark.index, node.end_mark.index
+    match node.style:
+        case "'" | '"' as quote:
+            return slice(text.index(quote, start) + 1, end - 1)
+        case "|" | ">":
+            start = text.find("\n", start, end) + 1
+    properties = _PROPERTIES.match(text, start, end)
+    start = properties.end() if properties else start
+    return slice(start, start + len(text[start:end].rstrip()))
