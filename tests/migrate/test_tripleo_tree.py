@@ -79,6 +79,44 @@ def test_the_services_of_entries_that_move_are_restarted() -> None:
     ]
 
 
+ENVIRONMENT = """\
+parameter_defaults:
+  ContainerImagePrepare:
+  - includes: [centos-binary-cron, centos-redis, nova-api]
+    set: {name_prefix: centos-binary-, tag: one}
+  - excludes: [centos-binary-nova-libvirt, fluentd]
+"""
+
+
+def test_an_environment_chooses_the_images_that_it_chose() -> None:
+    old = {"prepare.yaml": ENVIRONMENT}
+    new = migrated(old, names())
+    assert new != old
+    assert check_tripleo(old, new, names()).faults == ()
+    assert check_tripleo(new, new, names()).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("centos-cron,", "", "do not find 'cron' any more"),
+        ("centos-cron,", "'/centos-',", "find 'dnsmasq', and did not before"),
+        ("nova-api]", "nova]", "do not find"),
+        ("centos-libvirt, ", "", "do not find 'libvirt' any more"),
+        ("tag: one", "tag: two", "sets something else"),
+        ("  - excludes: [centos-libvirt, fluentd]\n", "", "number of entries"),
+    ],
+)
+def test_an_environment_that_chooses_other_images_is_found(
+    right: str, wrong: str, said: str
+) -> None:
+    old = {"prepare.yaml": ENVIRONMENT}
+    text = migrated(old, names())["prepare.yaml"]
+    assert right in text
+    faults = check_tripleo(old, {"prepare.yaml": text.replace(right, wrong)}, names()).faults
+    assert any(said in fault.message for fault in faults)
+
+
 STRIPPING = "import re\n\n\ndef é(name):\n    return re.sub(r'^(binary|source|rdo)-', '', name)\n"
 
 

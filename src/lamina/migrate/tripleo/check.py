@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from lamina.errors import Fault
 from lamina.migrate.names import Names
+from lamina.migrate.tripleo.choice import compare_choices
 from lamina.migrate.tripleo.listed import LIST, compare_list, defaults_of, template_of
+from lamina.migrate.tripleo.prepare import is_environment
 from lamina.migrate.tripleo.proof import Proof, prove
 from lamina.migrate.tripleo.template import is_template
 
@@ -32,6 +34,9 @@ def check_tripleo(before: Mapping[str, str], after: Mapping[str, str], names: Na
         if is_template(path, text)
     }
     faults = [fault for proof in templates.values() for fault in proof.faults]
+    for path, text in sorted(after.items()):
+        if is_environment(path, text):
+            faults.extend(compare_choices(path, before.get(path, text), text, names))
     lists = []
     for path, text in sorted(after.items()):
         template = after.get(template_of(path))

@@ -15,9 +15,9 @@ from jinja2.exceptions import TemplateError
 
 from lamina.errors import Fault
 from lamina.migrate.tripleo.cases import Value, cases, count, decisive
+from lamina.migrate.tripleo.entries import KEY
 from lamina.migrate.tripleo.pieces import environment
 from lamina.migrate.tripleo.prefix import PARTS
-from lamina.migrate.tripleo.prepare import KEY
 from lamina.migrate.tripleo.proof import MOST_CASES
 from lamina.migrate.tripleo.template import ENTRIES, REFERENCE
 from lamina.migrate.tripleo.yaml_nodes import readable

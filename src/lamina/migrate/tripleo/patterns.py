@@ -18,7 +18,7 @@ from lamina.migrate.edit import Edit, Found, Kept, line_of
 from lamina.migrate.names import Names, Renamed
 from lamina.migrate.tripleo.names import FULL
 from lamina.migrate.tripleo.setting import Renaming, Setting
-from lamina.migrate.tripleo.yaml_nodes import inside
+from lamina.migrate.tripleo.yaml_nodes import inside, readable
 
 # A whole name within an expression: not the beginning or the end of a longer one.
 _FULL = re.compile(rf"(?<![A-Za-z0-9_-]){FULL.pattern}(?![A-Za-z0-9_-])")
@@ -84,11 +84,9 @@ def _pattern(
     shift, part = span.start, text[span]
     for edit in reversed(edits):
         part = part[: edit.start - shift] + edit.new + part[edit.end - shift :]
-    head, tail = (
-        found.text[node.start_mark.index : shift],
-        found.text[span.stop : node.end_mark.index],
-    )
-    after = re.compile(str(yaml.safe_load(f"{head}{part}{tail}"))) if edits else before
+    head, tail = text[node.start_mark.index : shift], text[span.stop : node.end_mark.index]
+    written = readable(f"{head}{part}{tail}")
+    after = re.compile(str(yaml.safe_load(written))) if edits else before
     same = all(
         _any(before, renaming.before) == _any(after, renaming.after)
         for renaming in setting.renamings(names)

@@ -41,7 +41,7 @@ class Setting:
         prefixes = (
             tuple(f"{distro}-{type_}-" for distro in DISTRO_WORDS for type_ in Type)
             if given is None
-            else (_hyphened(given),)
+            else (hyphened(given),)
         )
         own = values.get(OURS)
         suffix = values.get("name_suffix", "")
@@ -95,7 +95,7 @@ class Setting:
         return f"{self.namespace}/{prefix}{name}{self.suffix}:{self.tag}"
 
 
-def _hyphened(prefix: str) -> str:
+def hyphened(prefix: str) -> str:
     """Return the prefix as tripleo-common completes it, which it does not for `infra_prefix`."""
     return prefix if not prefix or prefix.endswith("-") else f"{prefix}-"
 
