@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from lamina.cli.output import show_table
 from lamina.cli.printable import printable
 from lamina.console import Table
 from lamina.errors import Fault
+from lamina.migrate.check import Checked
 from lamina.migrate.edit import line_of
 from lamina.migrate.migration import Migration, count_kept, print_diff
 from lamina.migrate.tree import encoded
@@ -46,6 +48,28 @@ def show_faults(faults: Sequence[Fault], what: str) -> None:
         click.echo(str(Fault(place, message, remedy)), err=True)
     if faults:
         click.echo(f"{len(faults)} {'place' if len(faults) == 1 else 'places'} {what}", err=True)
+
+
+def show_checked(checked: Checked, tree: Path) -> None:
+    """Show what was proved, and what was not."""
+    for reference in checked.references:
+        click.echo(_line(reference))
+    show_faults(checked.faults, "could not be proved")
+    click.echo(
+        f"{tree}: {checked.values} values differ in references to moved images only, "
+        f"in {checked.renderings} renderings; "
+        f"the deployment asks for {len(checked.references)} new references"
+    )
+
+
+def checked_values(checked: Checked) -> dict[str, Any]:
+    """Return what was proved as scripts get it."""
+    return {
+        "values": checked.values,
+        "renderings": checked.renderings,
+        "references": [_readable(one) for one in checked.references],
+        "faults": fault_values(checked.faults),
+    }
 
 
 def count_text(migration: Migration) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from lamina.migrate.jinja import variables_of
 from lamina.migrate.leaves import Leaf, Path, leaves_of, moved_variables
+from lamina.migrate.render import Scope, UnrenderedError, variables_in
 
 _NAMES = ("container_name", "name")
 # What only runs once, and is gone afterwards, is not recreated.
@@ -32,9 +34,14 @@ def restarts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Resta
     old = {path: leaves_of(text) for path, text in before.items() if _is_yaml(path)}
     new = {path: leaves_of(text) for path, text in after.items() if path in old}
     moved = moved_variables(old, new)
+
+    @cache
+    def scope(file: str) -> Scope:
+        return Scope(variables_in(before[file]))
+
     return tuple(
         sorted(
-            Restart(container=name, path=file, line=leaf.line)
+            Restart(container=_rendered(name, scope(file)), path=file, line=leaf.line)
             for file, leaves in old.items()
             for path, leaf in leaves.items()
             if path[-1] == "image"
@@ -47,6 +54,14 @@ def restarts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Resta
 
 def _is_yaml(path: str) -> bool:
     return path.endswith((".yml", ".yaml"))
+
+
+def _rendered(name: str, scope: Scope) -> str:
+    """Return a name as its own file makes it, or as it is written."""
+    try:
+        return str(scope.render(name))
+    except UnrenderedError:
+        return name
 
 
 def _name(at: Path, leaves: Mapping[Path, Leaf]) -> str:

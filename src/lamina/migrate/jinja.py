@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from jinja2 import Environment, TemplateSyntaxError, meta, nodes
+from jinja2 import Environment, TemplateSyntaxError, nodes
 
 # Ansible renders with these settings; nothing is ever executed here.
 _JINJA = Environment(keep_trailing_newline=True, autoescape=False)  # noqa: S701
 
 _DISTRO = re.compile(r"(?:.*_)?base_distro")
 _TYPE = re.compile(r"(?:.*_)?install_type")
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 class Part(Enum):
@@ -108,11 +109,17 @@ def _variables(expression: str) -> frozenset[str]:
     return frozenset(names | {node.attr for node in tree.find_all(nodes.Getattr)})
 
 
+def may_be_template(text: str) -> bool:
+    """Tell whether anything in `text` is for Jinja."""
+    return "{{" in text or "{%" in text or "{#" in text
+
+
 def variables_of(text: str) -> frozenset[str]:
-    """Return the variables that rendering `text` asks for; none where it is no template."""
-    if "{{" not in text and "{%" not in text:
+    """Return the variables that rendering `text` may ask for; none where it is no template."""
+    if not may_be_template(text):
         return frozenset()
     try:
-        return frozenset(meta.find_undeclared_variables(_JINJA.parse(text)))
+        tree = _JINJA.parse(text)
     except TemplateSyntaxError:
-        return frozenset()
+        return frozenset(_WORD.findall(text))  # it may be any of them
+    return frozenset(node.name for node in tree.find_all(nodes.Name))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from lamina.migrate.jinja import NotATemplateError, Part, Piece, pieces_of
+from lamina.migrate.jinja import NotATemplateError, Part, Piece, may_be_template, pieces_of
 from lamina.model.image import Type
 from lamina.model.names import DISTRO_WORDS, INFRA
 
@@ -98,7 +98,7 @@ def references_by_line(text: str) -> Iterator[Reference | Doubtful]:
     at = 0
     for line in text.splitlines(keepends=True):
         try:
-            found = tuple(references(line, template="{{" in line or "{%" in line))
+            found = tuple(references(line, template=may_be_template(line)))
         except NotATemplateError:
             found = tuple(references(line, template=False))
         yield from moved(found, at)

@@ -30,7 +30,7 @@ from lamina.migrate.record import (
 from lamina.migrate.tree import ASIDE, decoded, encoded
 from lamina.oci.disk import disk_faults
 
-_CHANGED = "it has changed since, so nothing was reverted"
+_CHANGED = "it has changed since it was moved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import yaml
 from lamina.errors import Fault
 from lamina.migrate.decide import decide
 from lamina.migrate.edit import Edit, Found, Kept, line_of
-from lamina.migrate.jinja import NotATemplateError
+from lamina.migrate.jinja import NotATemplateError, may_be_template
 from lamina.migrate.leaves import yaml_readable
 from lamina.migrate.names import Names
 from lamina.migrate.references import Doubtful, Reference, moved, references, references_by_line
@@ -113,7 +113,7 @@ def _inside(text: str, start: int, end: int, style: str | None) -> tuple[int, in
 def _references(text: str, scalar: Scalar) -> tuple[Reference | Doubtful, ...]:
     part = text[scalar.start : scalar.end]
     try:
-        found = tuple(references(part, template="{{" in part or "{%" in part))
+        found = tuple(references(part, template=may_be_template(part)))
     except NotATemplateError:
         found = tuple(references_by_line(part))
     return tuple(moved(found, scalar.start))

@@ -17,7 +17,12 @@ from lamina.pipeline.fleet import (
     load,
     plan,
 )
-from lamina.pipeline.migrate import apply_migration, plan_migration, revert_migration
+from lamina.pipeline.migrate import (
+    apply_migration,
+    check_migration,
+    plan_migration,
+    revert_migration,
+)
 from lamina.pipeline.relock import Relocked, lock, locked
 from lamina.pipeline.storage import storage, storage_page, storage_update
 from lamina.pipeline.uses import export, run, test
@@ -27,6 +32,7 @@ __all__ = [
     "RunResult",
     "apply_migration",
     "build",
+    "check_migration",
     "choose",
     "collect_garbage",
     "current",

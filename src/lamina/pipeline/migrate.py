@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from lamina.errors import UsageError
+from lamina.migrate.check import Checked, check, missing_references
 from lamina.migrate.migration import Migration, make_migration
 from lamina.migrate.names import Names
-from lamina.migrate.tree import read_tree
-from lamina.migrate.writing import Reverted, revert, write_changes
+from lamina.migrate.published import Exists
+from lamina.migrate.render import Value, variables_in
+from lamina.migrate.tree import decoded, read_tree
+from lamina.migrate.writing import Reverted, originals, read_record, revert, write_changes
 from lamina.model.names import Scheme
 from lamina.pipeline.fleet import load
 from lamina.settings import Settings
@@ -24,6 +30,49 @@ def apply_migration(settings: Settings, tree: Path, scheme: Scheme) -> Migration
     migration = plan_migration(settings, tree, scheme)
     write_changes(tree.resolve(), migration.changes)
     return migration
+
+
+def check_migration(
+    settings: Settings,
+    tree: Path,
+    scheme: Scheme,
+    *,
+    variables: Sequence[Path],
+    exists: Exists | None,
+) -> Checked:
+    """Return what rendering proves of moving the files at `tree`.
+
+    They are compared with what they were before the first `apply`, as they are to be after the
+    next. `variables` are files of variables that win over the tree's; with `exists`, every new
+    reference has to be published. Undecided places are faults.
+    """
+    names = Names.of(load(settings), scheme)
+    there = read_tree(tree)
+    migration = make_migration(there, names)
+    now = {file.path: file.text for file in there.files}
+    record = read_record(there.root)
+    before = now if record is None else {**now, **originals(there.root, record)[0]}
+    after = {**now, **{change.path: change.new for change in migration.changes}}
+    checked = check(before, after, names, _given(variables))
+    faults = [*checked.faults, *migration.undecided]
+    if exists is not None:
+        faults += missing_references(checked.references, exists)
+    return replace(checked, faults=tuple(faults))
+
+
+def _given(files: Sequence[Path]) -> Mapping[str, Value]:
+    """Return what files of variables set; raise `UsageError` for one that cannot be read."""
+    given: dict[str, Value] = {}
+    for file in files:
+        try:
+            given |= variables_in(decoded(file.read_bytes()))
+        except OSError as error:
+            raise UsageError.one(
+                f"cannot be read: {error.strerror}",
+                place=str(file),
+                remedy="give a file of variables",
+            ) from error
+    return given
 
 
 def revert_migration(tree: Path) -> Reverted:
