@@ -10,6 +10,7 @@ from tests.migrate.fleet import names
 from tests.migrate.tripleo_tree import DEFAULTS, LIST, TEMPLATE, TREE, migrated
 
 from lamina.catalog import default_folder, load_catalog
+from lamina.migrate.check import check
 from lamina.migrate.edit import apply_edits
 from lamina.migrate.migration import make_migration
 from lamina.migrate.names import Names
@@ -94,6 +95,30 @@ def test_an_environment_chooses_the_images_that_it_chose() -> None:
     assert new != old
     assert check_tripleo(old, new, names()).faults == ()
     assert check_tripleo(new, new, names()).faults == ()
+
+
+def test_the_check_of_a_tree_includes_its_files_of_tripleo() -> None:
+    environment = ENVIRONMENT.replace("fluentd]", "'centos-binary-(?:fluentd|redis)']")
+    old = {**TREE, "prepare.yaml": ENVIRONMENT}
+    new = migrated(old, names())
+    checked = check(old, new, names(), {})
+    assert checked.faults == ()
+    assert checked.values == 5 + 5  # of the list and of the template
+    assert {"registry.example/tripleo/centos-cron:current"} < set(checked.references)
+    assert check(old, {**new, LIST: TREE[LIST]}, names(), {}).faults
+    lost = {"prepare.yaml": environment}
+    messages = [fault.message for fault in check(lost, lost, names(), {}).faults]
+    assert "excludes do not find 'fluentd' any more" in messages
+
+
+def test_the_statement_that_is_added_is_no_move() -> None:
+    files = (SourceFile(path=TEMPLATE, text=TREE[TEMPLATE]),)
+    migration = make_migration(Tree(root=Path("tree"), files=files, unread=()), names())
+    assert [(move.old, move.new) for move in migration.moves if "mariadb" in move.old] == [
+        ("{{ name_prefix }}mariadb", "{{ infra_prefix }}mariadb-server")
+    ]
+    assert sum(move.places for move in migration.moves) == 5
+    assert len(migration.changes[0].edits) == 6
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ class Migration:
     @property
     def moves(self) -> tuple[Move, ...]:
         """The old and new names, each pair once."""
-        edits = [edit for change in self.changes for edit in change.edits]
+        # What is only added stands for no name.
+        edits = [edit for change in self.changes for edit in change.edits if edit.old]
         edits.sort(key=_as_move)
         return tuple(
             Move(old=old, new=new, image=image, kind=kind, reason=reason, places=len(list(group)))

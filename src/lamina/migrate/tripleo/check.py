@@ -22,6 +22,16 @@ class Checked:
     lists: tuple[str, ...]  # that were compared with what their templates render
     faults: tuple[Fault, ...]
 
+    @property
+    def values(self) -> int:
+        """Return how many references of templates moved."""
+        return sum(len(proof.moved) for proof in self.templates.values())
+
+    @property
+    def renderings(self) -> int:
+        """Return how many renderings of templates were compared."""
+        return sum(proof.renderings for proof in self.templates.values())
+
 
 def check_tripleo(before: Mapping[str, str], after: Mapping[str, str], names: Names) -> Checked:
     """Compare a tree's files, texts by path, before and after a migration to `names`.

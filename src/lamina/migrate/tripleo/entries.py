@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import yaml
@@ -14,6 +14,11 @@ from lamina.migrate.tripleo.yaml_nodes import readable
 KEY = "ContainerImagePrepare"
 """The parameter that holds the entries."""
 _FILTERS = ("includes", "excludes")
+
+
+def chooses(path: Sequence[str | int]) -> bool:
+    """Tell whether a path of keys leads to an expression that chooses images."""
+    return KEY in path and any(what in path for what in _FILTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
