@@ -19,7 +19,7 @@ demo: setup ## build a small part of the fleet into lamina-store/ and show it
 
 .PHONY: test
 test: check setup ## check, then every test, those with real packages and containers included
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: check
 check: environment ## format, lint, types and rules of import
@@ -46,6 +46,10 @@ distributions: setup ## build and test the whole fleet for the further distribut
 .PHONY: secrets
 secrets: setup ## build every image of the catalogue, and look for secrets in all of them
 	LAMINA_SECRETS=all $(BIN)/pytest tests/whole/test_secrets.py
+
+.PHONY: consumers
+consumers: environment ## move a real checkout of kolla-ansible, and give it back; KOLLA_ANSIBLE=DIR
+	LAMINA_KOLLA_ANSIBLE=$(KOLLA_ANSIBLE) $(BIN)/pytest tests/migrate
 
 .PHONY: format
 format: environment ## format the code, mend what ruff can mend

@@ -53,7 +53,7 @@ def test_the_infra_variables_of_2019_are_moved_proved_and_given_back(tmp_path: P
     assert proved.faults == ()
     assert len(proved.references) == OF_2019 - 1 + len(SINCE)  # two variables share an image
 
-    write_changes(root, migration.changes)
+    write_changes(root, migration.changes, names.scheme)
     assert make_migration(read_tree(root), names).changes == ()
     assert bytes_of(root).keys() == before.keys()
     revert(root)

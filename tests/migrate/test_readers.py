@@ -87,6 +87,8 @@ def test_what_only_looks_like_an_image_is_left_alone(text: str) -> None:
         "centos-binary-cron:train@sha256:0123",
         "https://hub.example.org/r/kolla/centos-binary-cron",
         "$FOLDER/centos-binary-cron",
+        "$PREFIX/centos-binary-cron",
+        "$IMAGE_DIR/centos-binary-cron",
         "centos-binary-redis*",
         "centos-binary-$NAME",
         "grep centos-binary- names",
@@ -159,6 +161,7 @@ def test_the_structure_of_a_template_is_understood(old: str, new: str) -> None:
         "{{ kolla_base_distro }}-{{ x_install_type }}-{{ item }}",
         "{{ kolla_base_distro }}-{{ x_install_type }}-{% if a %}cron{% endif %}",
         "{{ kolla_base_distro }}-{{ sort }}-cron",
+        "centos-{{ sort }}-cron",
         "{{ distribution }}-{{ x_install_type }}-cron",
         "{{ kolla_base_distro ~ '-' ~ kolla_install_type }}-cron",
         "{{ kolla_base_distro ~ '-' ~ kolla_install_type ~ '-cron' }}",
@@ -189,6 +192,11 @@ a: >-
 list: [centos-redis,  &x "centos-source-nova-api", *x]
 """
     assert after(old, path="globals.yml") == new
+
+
+def test_variables_of_a_group_need_no_suffix() -> None:
+    old = "# centos-binary-cron\na: centos-binary-cron\n"
+    assert after(old, path="group_vars/all") == "# centos-binary-cron\na: centos-cron\n"
 
 
 def test_what_is_named_in_a_comment_is_told_of() -> None:

@@ -31,7 +31,7 @@ def plan(root: Path, scheme: Scheme = Scheme.SPLIT) -> Migration:
 
 def move(root: Path, scheme: Scheme = Scheme.SPLIT) -> Migration:
     migration = plan(root, scheme)
-    write_changes(root, migration.changes)
+    write_changes(root, migration.changes, scheme)
     return migration
 
 
@@ -215,7 +215,9 @@ def test_a_tree_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_tree(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"format": 2, "steps": []}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"\xff", b'{"format": 2, "scheme": "split", "steps": []}']
+)
 def test_a_record_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     root = a_tree(tmp_path)
     record_path(root).write_bytes(content)

@@ -77,8 +77,8 @@ TREE.lamina-migration.json beside the tree.
     "--names",
     "scheme",
     type=click.Choice([Scheme.SPLIT.value, Scheme.INFRA.value]),
-    default=Scheme.SPLIT.value,
-    help="The scheme of the new names: debian-cron or debian-infra-cron; split by default.",
+    help="The scheme of the new names: debian-cron or debian-infra-cron; that of the last `apply`, "
+    "else split, by default.",
 )
 @click.option(
     "--vars",
@@ -106,7 +106,7 @@ def command(
     settings: Settings,
     action: _Action,
     tree: Path,
-    scheme: str,
+    scheme: str | None,
     *,
     variables: tuple[Path, ...],
     digests: Path | None,
@@ -115,7 +115,7 @@ def command(
 ) -> int:
     """Do as `action` says, and tell what came of it."""
     _refuse(action, {"--vars": variables, "--digests": digests, "--layout": layout})
-    names = Scheme(scheme)
+    names = Scheme(scheme) if scheme else None
     match action:
         case "plan":
             return _tell(

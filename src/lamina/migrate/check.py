@@ -16,7 +16,7 @@ from lamina.errors import Fault
 from lamina.migrate.decide import decide
 from lamina.migrate.edit import apply_edits
 from lamina.migrate.jinja import variables_of
-from lamina.migrate.leaves import Leaf, Path, leaves_of, moved_variables, variable_of
+from lamina.migrate.leaves import Leaf, Path, is_yaml, leaves_of, moved_variables, variable_of
 from lamina.migrate.names import Names
 from lamina.migrate.published import Exists
 from lamina.migrate.readers import read
@@ -34,7 +34,6 @@ DISTROS = ("centos", "debian", "rhel", "ubuntu")
 
 _BASE = "kolla_base_distro"
 _INSTALL = "kolla_install_type"
-_YAML = (".yml", ".yaml")
 _ROLE = re.compile(r"(?:^|.*/)roles/[^/]+/")
 _DEFAULTS = re.compile(r"(?:^|/)roles/[^/]+/(?:defaults|vars)/.*\.ya?ml$")
 _ALL = re.compile(r"(?:^|/)group_vars/all(?:\.ya?ml$|/.*\.ya?ml$|$)")
@@ -64,7 +63,7 @@ class _Side:
     @classmethod
     def of(cls, texts: Texts) -> _Side:
         """Read the files in YAML."""
-        files = {path: text for path, text in texts.items() if path.endswith(_YAML)}
+        files = {path: text for path, text in texts.items() if is_yaml(path)}
         return cls(
             leaves={path: leaves_of(text) for path, text in files.items()},
             variables={path: variables_in(text) for path, text in files.items() if _sets(path)},

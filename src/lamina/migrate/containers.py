@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from lamina.migrate.jinja import variables_of
-from lamina.migrate.leaves import Leaf, Path, leaves_of, moved_variables
+from lamina.migrate.leaves import Leaf, Path, is_yaml, leaves_of, moved_variables
 from lamina.migrate.render import Scope, UnrenderedError, variables_in
 
 _NAMES = ("container_name", "name")
@@ -31,7 +31,9 @@ class Restart:
 
 def restarts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Restart, ...]:
     """Return the containers whose image changes; `after` has the texts that change, by path."""
-    old = {path: leaves_of(text) for path, text in before.items() if _is_yaml(path)}
+    if not after:
+        return ()
+    old = {path: leaves_of(text) for path, text in before.items() if is_yaml(path)}
     new = {path: leaves_of(text) for path, text in after.items() if path in old}
     moved = moved_variables(old, new)
 
@@ -50,10 +52,6 @@ def restarts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Resta
             if (name := _name(path[:-1], leaves))
         )
     )
-
-
-def _is_yaml(path: str) -> bool:
-    return path.endswith((".yml", ".yaml"))
 
 
 def _rendered(name: str, scope: Scope) -> str:

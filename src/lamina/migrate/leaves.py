@@ -10,6 +10,7 @@ import yaml
 
 from lamina.migrate.jinja import variables_of
 
+_VARIABLES = re.compile(r"(?:^|/)(?:group_vars|host_vars)/(?!.*\.j2$)")
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
 
 Path = tuple[str | int, ...]
@@ -23,6 +24,11 @@ class Leaf:
     value: str
     line: int
     plain: bool  # without quotes, so that it may be a number or a boolean
+
+
+def is_yaml(path: str) -> bool:
+    """Tell whether a file is YAML, by its path; variables of Ansible's need no suffix."""
+    return path.endswith((".yml", ".yaml", ".json")) or bool(_VARIABLES.search(path))
 
 
 def leaves_of(text: str) -> Mapping[Path, Leaf]:

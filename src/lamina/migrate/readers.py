@@ -15,6 +15,7 @@ from typing import Protocol
 from lamina.migrate.decide import decide
 from lamina.migrate.edit import Found
 from lamina.migrate.jinja import NotATemplateError
+from lamina.migrate.leaves import is_yaml
 from lamina.migrate.names import Names
 from lamina.migrate.references import references, references_by_line
 from lamina.migrate.tripleo.code import is_code, read_code
@@ -25,7 +26,7 @@ from lamina.migrate.tripleo.template import read_template as read_tripleo_templa
 from lamina.migrate.yaml_text import read_yaml
 
 # A text without any of these names no image that could change: most files are not looked at.
-_HINT = re.compile(r"-(?:binary|source|infra)-|install_type|base_distro|-\$\{?\w+\}?-")
+_HINT = re.compile(r"-(?:binary|source|infra)-|install_type|base_distro|-\$\{?\w+\}?-|-\{[{%]")
 
 _ANY = re.compile("")
 
@@ -101,7 +102,7 @@ READERS: tuple[Sort, ...] = (
         hint=_ANY,
     ),
     Sort(name="template", recognises=_ends(".j2", ".jinja", ".jinja2"), reader=read_template),
-    Sort(name="yaml", recognises=_ends(".yml", ".yaml", ".json"), reader=read_yaml),
+    Sort(name="yaml", recognises=lambda path, _text: is_yaml(path), reader=read_yaml),
     Sort(name="text", recognises=lambda _path, _text: True, reader=read_text),
 )
 """The first sort that recognises a file reads it."""

@@ -13,10 +13,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from lamina.errors import Fault, UsageError
 from lamina.migrate.migration import Change
-from lamina.migrate.tree import encoded
+from lamina.migrate.tree import RECORD, encoded
+from lamina.model.names import Scheme
 
 FORMAT = 1
-_SUFFIX = ".lamina-migration.json"
 _REMEDY = "take the files from where they came from, such as version control"
 
 
@@ -46,12 +46,13 @@ class Record:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     format: int
+    scheme: Scheme  # that references were moved to at last
     steps: tuple[tuple[Changed, ...], ...]
 
 
 def record_path(root: Path) -> Path:
     """Return where the record of the tree at `root` lies: beside it, and no part of it."""
-    return root.with_name(root.name + _SUFFIX)
+    return root.with_name(root.name + RECORD)
 
 
 def step_of(changes: Sequence[Change]) -> tuple[Changed, ...]:

@@ -40,11 +40,12 @@ _COMPUTED = re.compile(
     rf"|\$\{{?\w+\}}?-(?:{'|'.join(Type)})-(?P<seven>{_NAME})"
 )
 # What may stand before a name and belong to it: a registry, a namespace, a path.
-_LEAD = re.compile(r"[A-Za-z0-9._/:@~+%${}\ue000-\ue00f-]*\Z")
+_LEAD = re.compile(r"[A-Za-z0-9._/:@~+%${}\ue000-\ue00f-]")
 _PATH = re.compile(r"(?:^|:)(?:/|\.{1,2}/|~)")
 _SHELL = re.compile(r"\$\{?(\w+)\}?")
 # Variables that hold the first parts of a reference, by their names in deployments' files.
-_LEADS = re.compile(r"registry|namespace|repo|prefix|image|mirror|tag|project|org", re.IGNORECASE)
+_LEADS = re.compile(r"registry|namespace|repository|image|mirror", re.IGNORECASE)
+_FOLDERS = re.compile(r"dir|path|folder|root|home", re.IGNORECASE)
 _HOST = re.compile(r":\d+/|:/")
 _PINNED = re.compile(r"(?::[\w.-]+)?@[a-z0-9]+:")
 _ESCAPED_SPACE = re.compile(r"""\\(?:\r?\n|[nrt"'\\])""")
@@ -169,8 +170,10 @@ def _in_strings(text: str, piece: Piece) -> Iterator[Reference | Doubtful]:
 
 def _doubt(masked: str, start: int, end: int, pieces: tuple[Piece, ...]) -> Why | bool:
     """Return why the name at this place is in doubt; True: not at all; False: it is no image's."""
-    lead = _LEAD.search(masked, 0, start)
-    before = _before(lead.group() if lead else "", start, pieces)
+    at = start
+    while at and _LEAD.match(masked, at - 1):
+        at -= 1
+    before = _before(masked[at:start], start, pieces)
     if before is not True:
         return before
     return _behind(masked, start, end, pieces)
@@ -189,7 +192,8 @@ def _before(lead: str, start: int, pieces: tuple[Piece, ...]) -> Why | bool:
     at = start - len(lead)
     variables = [name for piece in pieces if at <= piece.start < start for name in piece.variables]
     variables += _SHELL.findall(lead)
-    if variables and not any(_LEADS.search(name) for name in variables):
+    holds = any(_LEADS.search(name) for name in variables)
+    if variables and (not holds or any(_FOLDERS.search(name) for name in variables)):
         return Why.LEAD
     return True
 

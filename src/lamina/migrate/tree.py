@@ -15,6 +15,8 @@ from lamina.model.image import Type
 
 # Larger files are logs, dumps and archives; they are searched, but not rewritten.
 LARGEST = 16 * 2**20
+# What is kept beside a tree, which may be a part of a larger one.
+RECORD = ".lamina-migration.json"
 # What files are written as before they take their places; a kill can leave one behind.
 ASIDE = ".lamina-"
 _HISTORY = frozenset((".git", ".hg", ".svn"))
@@ -89,7 +91,9 @@ def _paths(root: Path) -> Iterator[Path]:
         here = Path(folder)
         links = [name for name in folders if (here / name).is_symlink()]
         folders[:] = sorted(set(folders) - _HISTORY - set(links))
-        yield from (here / name for name in (*files, *links) if not name.startswith(ASIDE))
+        for name in (*files, *links):
+            if not name.startswith(ASIDE) and not name.endswith(RECORD):
+                yield here / name
 
 
 def _read(root: Path, path: Path) -> str | Fault | None:

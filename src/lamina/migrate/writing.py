@@ -28,6 +28,7 @@ from lamina.migrate.record import (
     undone,
 )
 from lamina.migrate.tree import ASIDE, decoded, encoded
+from lamina.model.names import Scheme
 from lamina.oci.disk import disk_faults
 
 _CHANGED = "it has changed since it was moved"
@@ -41,7 +42,7 @@ class Reverted:
     unchanged: tuple[str, ...]  # as they were before already
 
 
-def write_changes(root: Path, changes: Sequence[Change]) -> None:
+def write_changes(root: Path, changes: Sequence[Change], scheme: Scheme) -> None:
     """Change the files of the tree at `root`, and record how it was; no changes: do nothing.
 
     Raises `UsageError` when a file is not what it was when it was read, and `StoreError` where the
@@ -61,7 +62,7 @@ def write_changes(root: Path, changes: Sequence[Change]) -> None:
         )
         before = at.read_bytes() if at.exists() else None
         earlier = parse_record(before, str(at)).steps if before is not None else ()
-        record = Record(format=FORMAT, steps=(*earlier, step_of(changes)))
+        record = Record(format=FORMAT, scheme=scheme, steps=(*earlier, step_of(changes)))
         with _Replacement() as replacement:
             for place, change in places.items():
                 replacement.add(place, encoded(change.new))
@@ -80,7 +81,9 @@ def revert(root: Path) -> Reverted:
     with disk_faults(root, "folder"):
         if not at.exists():
             raise UsageError.one(
-                "nothing to revert: there is no record of a migration", place=str(at)
+                "nothing to revert: there is no record of a migration",
+                place=str(at),
+                remedy="name the tree as it was named for `lamina migrate apply`",
             )
         record = parse_record(at.read_bytes(), str(at))
         texts, now = originals(root, record)

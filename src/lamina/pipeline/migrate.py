@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,27 +16,34 @@ from lamina.migrate.render import Value, variables_in
 from lamina.migrate.tree import decoded, read_tree
 from lamina.migrate.writing import Reverted, originals, read_record, revert, write_changes
 from lamina.model.names import Scheme
+from lamina.oci.claims import locked
+from lamina.oci.disk import disk_faults
 from lamina.pipeline.fleet import load
 from lamina.settings import Settings
 
 
-def plan_migration(settings: Settings, tree: Path, scheme: Scheme) -> Migration:
-    """Return what moving the files at `tree` to the names of `scheme` comes to."""
-    names = Names.of(load(settings), scheme)
-    return make_migration(read_tree(tree), names)
+def plan_migration(settings: Settings, tree: Path, scheme: Scheme | None) -> Migration:
+    """Return what moving the files at `tree` to the names of `scheme` comes to.
+
+    Without a scheme it is that of the last `apply_migration`, else `split`.
+    """
+    return make_migration(read_tree(tree), _names(settings, tree, scheme))
 
 
-def apply_migration(settings: Settings, tree: Path, scheme: Scheme) -> Migration:
+def apply_migration(settings: Settings, tree: Path, scheme: Scheme | None) -> Migration:
     """Move the files at `tree`, all or none, and return what was done."""
-    migration = plan_migration(settings, tree, scheme)
-    write_changes(tree.resolve(), migration.changes)
+    root = tree.resolve()
+    names = _names(settings, root, scheme)
+    with _alone(root):
+        migration = make_migration(read_tree(root), names)
+        write_changes(root, migration.changes, names.scheme)
     return migration
 
 
 def check_migration(
     settings: Settings,
     tree: Path,
-    scheme: Scheme,
+    scheme: Scheme | None,
     *,
     variables: Sequence[Path],
     exists: Exists | None,
@@ -46,7 +54,7 @@ def check_migration(
     next. `variables` are files of variables that win over the tree's; with `exists`, every new
     reference has to be published. Undecided places are faults.
     """
-    names = Names.of(load(settings), scheme)
+    names = _names(settings, tree, scheme)
     there = read_tree(tree)
     migration = make_migration(there, names)
     now = {file.path: file.text for file in there.files}
@@ -58,6 +66,21 @@ def check_migration(
     if exists is not None:
         faults += missing_references(checked.references, exists)
     return replace(checked, faults=tuple(faults))
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Keep other runs of lamina from the tree for the block; what is not there, nobody changes."""
+    with ExitStack() as stack:
+        if root.exists():
+            stack.enter_context(disk_faults(root, "folder"))
+            stack.enter_context(locked(root))
+        yield
+
+
+def _names(settings: Settings, tree: Path, scheme: Scheme | None) -> Names:
+    record = None if scheme else read_record(tree.resolve())
+    return Names.of(load(settings), scheme or (record.scheme if record else Scheme.SPLIT))
 
 
 def _given(files: Sequence[Path]) -> Mapping[str, Value]:
@@ -77,4 +100,6 @@ def _given(files: Sequence[Path]) -> Mapping[str, Value]:
 
 def revert_migration(tree: Path) -> Reverted:
     """Give back the bytes that the files at `tree` had before they were moved."""
-    return revert(tree.resolve())
+    root = tree.resolve()
+    with _alone(root):
+        return revert(root)
