@@ -48,8 +48,8 @@ secrets: setup ## build every image of the catalogue, and look for secrets in al
 	LAMINA_SECRETS=all $(BIN)/pytest tests/whole/test_secrets.py
 
 .PHONY: consumers
-consumers: environment ## move a real checkout of kolla-ansible, and give it back; KOLLA_ANSIBLE=DIR
-	LAMINA_KOLLA_ANSIBLE=$(KOLLA_ANSIBLE) $(BIN)/pytest tests/migrate
+consumers: environment ## move real checkouts, and give them back; KOLLA_ANSIBLE=DIR TRIPLEO=DIR
+	LAMINA_KOLLA_ANSIBLE=$(KOLLA_ANSIBLE) LAMINA_TRIPLEO=$(TRIPLEO) $(BIN)/pytest tests/migrate
 
 .PHONY: format
 format: environment ## format the code, mend what ruff can mend

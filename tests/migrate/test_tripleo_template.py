@@ -113,7 +113,7 @@ def test_a_reference_is_read_in_every_style_of_yaml(style: str) -> None:
         ("{{namespace}}/centos-binary-cron{{name_suffix}}:{{tag}}", "/centos-cron{{name_suffix}}:"),
         ("host:5000/space/rhel-source-mariadb", "host:5000/space/rhel-mariadb-server"),
         ("{{ name_prefix }}cron", "{{ infra_prefix }}cron"),
-        ("{{ns}}/{{- name_prefix -}}cron@{{digest}}", "/{{- infra_prefix -}}cron@"),
+        ("{{ns}}/{{- name_prefix -}}cron:{{tag}}", "/{{- infra_prefix -}}cron:"),
     ],
 )
 def test_a_reference_is_read_however_it_is_written(old: str, new: str) -> None:
@@ -145,6 +145,8 @@ def test_what_is_no_infra_image_stays(reference: str) -> None:
         ("{{namespace}}/{{name_prefix | lower}}cron:{{tag}}", "cannot be"),
         ("{{namespace}}/{{ 'cron' if x else 'redis' }}:{{tag}}", "cannot be"),
         ("{{namespace}}/{{infra_prefix}}nova-api", "is no infra image"),
+        ("{{namespace}}/{{name_prefix}}cron@{{digest}}", "pinned by a digest"),
+        ("host/space/centos-binary-redis:one@sha256:0123", "pinned by a digest"),
     ],
 )
 def test_what_cannot_be_told_is_said_with_a_remedy(reference: str, said: str) -> None:
@@ -153,6 +155,29 @@ def test_what_cannot_be_told_is_said_with_a_remedy(reference: str, said: str) ->
     assert place.startswith(f"{TEMPLATE}:2: ")
     assert said in place
     assert "write" in remedy
+
+
+def test_names_beside_the_entries_move_as_in_any_template() -> None:
+    old = (
+        "{% set other = 'host/centos-binary-redis:1' %}\n"
+        "fallback: host/space/centos-binary-cron:1  # was centos-binary-cron\n"
+        "# centos-binary-cron\n"
+    )
+    new = (
+        "{% set other = 'host/centos-redis:1' %}\n"
+        "fallback: host/space/centos-cron:1  # was centos-binary-cron\n"
+        "# centos-binary-cron\n"
+    )
+    rest = entry("{{namespace}}/centos-source-nova-api{{name_suffix}}:{{tag}}")
+    found = found_in(old + rest)
+    assert found.undecided == ()
+    assert apply_edits(old + rest, found.edits) == new + rest
+
+
+def test_a_copy_of_the_template_is_known_by_what_is_in_it() -> None:
+    text = entry("{{namespace}}/{{name_prefix}}cron:{{tag}}")
+    for path in ("mine.yaml", "mine.tpl"):
+        assert "{{infra_prefix}}cron" in apply_edits(text, read(path, text, names()).edits)
 
 
 def loop(names_of: str) -> str:
@@ -202,7 +227,7 @@ def test_entries_of_another_template_are_not_forgotten() -> None:
     assert fault.place == f"{TEMPLATE}:4"
 
 
-@pytest.mark.parametrize("text", ["{{ namespace", "a: b: c\n", "{% if x %}\n"])
+@pytest.mark.parametrize("text", ["{{ namespace", "a: b: c\n", "{% if x %}\n", "\0"])
 def test_a_broken_template_is_undecided_and_not_changed(text: str) -> None:
     assert len(undecided(entry("{{name_prefix}}cron") + text)) == 1
 

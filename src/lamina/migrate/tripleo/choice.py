@@ -11,6 +11,7 @@ from lamina.errors import Fault
 from lamina.migrate.edit import line_of
 from lamina.migrate.names import Names
 from lamina.migrate.tripleo.entries import Entry, entries_of
+from lamina.migrate.tripleo.patterns import compiled
 
 _LOOK = "see which expression is to find it"
 
@@ -59,7 +60,7 @@ def _compiled(nodes: Sequence[yaml.ScalarNode]) -> tuple[re.Pattern[str], ...]:
     patterns = []
     for node in nodes:
         try:
-            patterns.append(re.compile(node.value))
+            patterns.append(compiled(node.value))
         except re.error:
             continue
     return tuple(patterns)

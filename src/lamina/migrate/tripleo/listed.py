@@ -11,7 +11,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
-from jinja2.exceptions import TemplateError
 
 from lamina.errors import Fault
 from lamina.migrate.tripleo.cases import Value, cases, count, decisive
@@ -63,8 +62,9 @@ def compare_list(
             once = list(_rendered(template, {**defaults, **case}))
             rendered.extend(entry for entry in once if entry not in rendered)
             faults.update(_disorder(path, entries, once))
-    except (TemplateError, TypeError, yaml.YAMLError) as error:
-        return (Fault(path, f"its template does not render: {error}", _AGAIN),)
+    except Exception as error:  # whatever the template's expressions raise
+        message = f"its template does not render: {' '.join(str(error).split())}"
+        return (Fault(path, message, _AGAIN),)
     for entry in entries:
         if entry not in rendered:
             message = f"{_shown(entry)} is nothing that the template renders"

@@ -23,7 +23,7 @@ def read_overrides(path: str, text: str, names: Names) -> Found:
     """Return the overrides whose image has another name now, so that nothing would find them."""
     try:
         tree = environment().parse(text)
-    except TemplateSyntaxError:
+    except (TemplateSyntaxError, RecursionError):
         return Found()
     faults = []
     for key, line in _keys(tree):

@@ -8,6 +8,7 @@ is undecided, and the expression that would find it is said.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -71,13 +72,20 @@ def read_filter(found: Filter, setting: Setting, names: Names) -> Found:
     return Found(edits=edits, kept=tuple(kept), undecided=tuple(faults))
 
 
+def compiled(expression: str) -> re.Pattern[str]:
+    """Return a user's expression, without the warnings that are for its author."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return re.compile(expression)
+
+
 def _pattern(
     found: Filter,
     node: yaml.ScalarNode,
     setting: Setting,
     names: Names,
 ) -> _Pattern:
-    before = re.compile(node.value)
+    before = compiled(node.value)
     unchanged = _Pattern(node=node, before=before, after=before, edits=())
     edits = tuple(_edits(found, node, names))
     text, span = found.text, inside(found.text, node)
@@ -86,7 +94,7 @@ def _pattern(
         part = part[: edit.start - shift] + edit.new + part[edit.end - shift :]
     head, tail = text[node.start_mark.index : shift], text[span.stop : node.end_mark.index]
     written = readable(f"{head}{part}{tail}")
-    after = re.compile(str(yaml.safe_load(written))) if edits else before
+    after = compiled(str(yaml.safe_load(written))) if edits else before
     same = all(
         _any(before, renaming.before) == _any(after, renaming.after)
         for renaming in setting.renamings(names)

@@ -71,7 +71,7 @@ def prove(path: str, before: str, after: str, names: Names) -> Proof:
     try:
         trees = [jinja.parse(text) for text in (before, after)]
         old, new = jinja.from_string(before), jinja.from_string(after)
-    except TemplateError as error:
+    except (TemplateError, RecursionError, SyntaxError) as error:
         return Proof(faults=(Fault(path, f"not Jinja: {error}", _BY_HAND),))
     variables = {
         name: values for name, values in merged(*map(decisive, trees)).items() if name not in PARTS

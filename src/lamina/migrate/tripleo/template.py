@@ -12,6 +12,7 @@ from lamina.errors import Fault
 from lamina.migrate.edit import Edit, Found, Kept, line_of
 from lamina.migrate.jinja import NotATemplateError, Part, Piece, pieces_of
 from lamina.migrate.names import Names, Renamed
+from lamina.migrate.tripleo.beside import read_beside, scalars
 from lamina.migrate.tripleo.loops import loop_values, opened
 from lamina.migrate.tripleo.names import infra_image, rename_full, speaks_of_infra
 from lamina.migrate.tripleo.pieces import blanked, environment
@@ -24,7 +25,7 @@ ENTRIES = "container_images_template"
 """The key that the template has its entries below."""
 REFERENCE = "imagename"
 """The key that an entry has its reference at."""
-_SUFFIXES = (".j2", ".jinja", ".jinja2")
+_SUFFIXES = (".j2", ".jinja", ".jinja2", ".tpl", ".yaml", ".yml")
 _OTHERS = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _BY_HAND = f"write '{OURS}' in place of '{ALL}' where the image is an infra image"
 
@@ -82,14 +83,21 @@ def read_template(path: str, text: str, names: Names) -> Found:
         tree = environment().parse(text)
         blank = readable(blanked(text, pieces))
         root = yaml.compose(blank, Loader=yaml.CSafeLoader)
-    except (NotATemplateError, TemplateSyntaxError) as error:
+    except (NotATemplateError, TemplateSyntaxError, RecursionError) as error:
         return Found(undecided=(Fault(path, f"not Jinja: {error}", _BY_HAND),))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        return Found(undecided=(Fault(f"{path}:{line}", "not YAML around Jinja", _BY_HAND),))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else path
+        return Found(undecided=(Fault(place, "not YAML around Jinja", _BY_HAND),))
     template = _Template(path=path, text=text, pieces=pieces, blank=blank, tree=tree, names=names)
+    entries = list(references(root))
+    values = [node for node in scalars(root) if node not in entries]
     found = Found.together(
-        [*_elsewhere(template), *(_entry(template, node) for node in references(root))]
+        [
+            *(_entry(template, node) for node in entries),
+            *_elsewhere(template),
+            read_beside(path, text, names, pieces=pieces, values=values),
+        ]
     )
     if not any(OURS in edit.new for edit in found.edits) or template.stored(OURS):
         return found
@@ -119,6 +127,15 @@ def references(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
 def _entry(template: _Template, node: yaml.ScalarNode) -> Found:
     span = inside(template.blank, node)
     words = name_words(template.text, template.blank, template.pieces, span)
+    found = _named_by(template, span, words)
+    if found.edits and "@" in template.blank[words[-1].end : span.stop]:
+        message = f"'{template.text[span]}' is pinned by a digest"
+        remedy = "write the new name with the digest that was published for it"
+        return template.undecided(span.start, message, remedy)
+    return found
+
+
+def _named_by(template: _Template, span: slice, words: tuple[Word, ...]) -> Found:
     match words:
         case [Word(part=Part.TEXT) as full, *rest] if _fixed(rest) and full.text[-1:] != "-":
             return _full(template, full)
