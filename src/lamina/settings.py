@@ -16,6 +16,7 @@ from lamina.errors import Fault, UsageError
 from lamina.model.architecture import architecture_of
 from lamina.model.lock import LAYER_BUDGET, MOST_LAYERS
 from lamina.model.spelling import did_you_mean
+from lamina.registry import Access, access_of
 
 FILE = "lamina.toml"
 _MIRROR = "LAMINA_MIRROR_"
@@ -35,6 +36,7 @@ class Settings:
     profiles: Mapping[str, tuple[str, ...]]  # name to the selection terms it stands for
     layer_budget: int | None = None  # layers of one image; None: those that the lock is made for
     docker_host: str = ""  # where Docker's daemon listens; empty: where it does by default
+    access: Access = field(default_factory=Access)  # to registries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class Flags:
     distro: str | None = None
     jobs: int | None = None
     layer_budget: int | None = None
+    ca: Path | None = None  # of registries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,7 @@ def read_settings(flags: Flags, surroundings: Surroundings) -> Settings:
         mirrors=dict(file.mirrors) | _mirrors(given),
         profiles=file.profiles,
         docker_host=given.get("DOCKER_HOST", ""),
+        access=access_of(given, ca=flags.ca),
     )
 
 

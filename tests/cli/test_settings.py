@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lamina.errors import UsageError
+from lamina.registry import access_of
 from lamina.settings import Flags, Settings, Surroundings, read_settings
 
 
@@ -30,6 +31,7 @@ def test_nothing_given_is_enough(tmp_path: Path) -> None:
         jobs=3,
         mirrors={},
         profiles={},
+        access=access_of({"HOME": "/home/me"}),
     )
 
 
@@ -76,6 +78,7 @@ def test_every_key_of_the_file_is_read_and_paths_are_relative_to_it(tmp_path: Pa
         layer_budget=40,
         mirrors={"debian": "https://mirror.example/debian"},
         profiles={"main": ("kind:infra", "nova+")},
+        access=access_of({"HOME": "/home/me"}),
     )
 
 

@@ -28,6 +28,7 @@ COMMANDS = MappingProxyType(
         "test": "Run the images' own tests.",
         "run": "Run a command in an image.",
         "export": "Hand images to a folder, an archive or a container engine.",
+        "publish": "Send images to a registry, under all their names.",
         "storage": "Report what images weigh and share.",
         "diff": "Show what changed between two states of an image.",
         "docs": "Write pages about the images of the catalogue.",

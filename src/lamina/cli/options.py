@@ -35,6 +35,7 @@ def settings_options(function: Callable[..., int]) -> Callable[..., int]:
         distro: str | None,
         jobs: int | None = None,
         layer_budget: int | None = None,
+        ca: Path | None = None,
         **others: Any,
     ) -> int:
         flags = Flags(
@@ -44,6 +45,7 @@ def settings_options(function: Callable[..., int]) -> Callable[..., int]:
             distro=distro,
             jobs=jobs,
             layer_budget=layer_budget,
+            ca=ca,
         )
         return function(settings=read_settings(flags, _surroundings()), **others)
 
@@ -106,6 +108,16 @@ def layer_budget_option(function: F) -> F:
         metavar="N",
         type=click.IntRange(min=2, max=MOST_LAYERS),
         help=f"How many layers an image may have; as in the lock, else {LAYER_BUDGET}, by default.",
+    )(function)
+
+
+def ca_option(function: F) -> F:
+    """Give a command that speaks to registries the option that says whom to trust there."""
+    return click.option(
+        "--ca",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Trust this certificate authority too, in PEM form.",
     )(function)
 
 

@@ -102,6 +102,8 @@ def live_lines(board: Board, now: float) -> list[str]:
             transfers.append(f"downloaded {size_text(load.done)}")
         elif load.done < load.total:
             transfers.append(f"downloaded {size_text(load.done)} of {size_text(load.total)}")
+    if (sent := board.sent) and sent.done < sent.total:
+        transfers.append(f"sent {size_text(sent.done)} of {size_text(sent.total)}")
     if (units := board.units) and units.done < units.total:
         transfers.append(f"unpacked {units.done} of {units.total} packages")
     if transfers:

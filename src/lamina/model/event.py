@@ -41,6 +41,14 @@ class Downloaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """So much of what a registry lacks has been sent there; bytes."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitsMade:
     """So many of the units that were missing have been unpacked."""
 
@@ -90,5 +98,7 @@ class Note:
     message: str
 
 
-Event = Planned | Downloaded | UnitsMade | ImageStarted | ImageStep | ImageDone | Doing | Note
+Event = (
+    Planned | Downloaded | Sent | UnitsMade | ImageStarted | ImageStep | ImageDone | Doing | Note
+)
 Listener = Callable[[Event], None]

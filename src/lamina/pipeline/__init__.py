@@ -23,13 +23,16 @@ from lamina.pipeline.migrate import (
     plan_migration,
     revert_migration,
 )
+from lamina.pipeline.publish import Published, Target, publish
 from lamina.pipeline.relock import Relocked, lock, locked
 from lamina.pipeline.storage import storage, storage_page, storage_update
 from lamina.pipeline.uses import export, run, test
 
 __all__ = [
+    "Published",
     "Relocked",
     "RunResult",
+    "Target",
     "apply_migration",
     "build",
     "check_migration",
@@ -46,6 +49,7 @@ __all__ = [
     "locked",
     "plan",
     "plan_migration",
+    "publish",
     "revert_migration",
     "run",
     "storage",
