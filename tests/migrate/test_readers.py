@@ -213,6 +213,29 @@ def test_an_escape_within_a_name_is_not_guessed() -> None:
     assert undecided('a: "centos-binary-cr\\\n  on"\n', path="globals.yml")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            '"{{ a ~ \\"/\\" if a else \\"\\" }}{{ kolla_base_distro }}-{{ b_install_type }}-cron"',
+            '"{{ a ~ \\"/\\" if a else \\"\\" }}{{ kolla_base_distro }}-cron"',
+        ),
+        (
+            '"{{ kolla_base_distro | default(\\"a\\") }}-{{ b_install_type }}-cron"',
+            '"{{ kolla_base_distro | default(\\"a\\") }}-cron"',
+        ),
+        (
+            "'{{ ''centos-binary-cron'' if a else ''b'' }}'",
+            "'{{ ''centos-cron'' if a else ''b'' }}'",
+        ),
+        ("'it''s centos-binary-cron'", "'it''s centos-cron'"),
+        ('"a\\ncentos-binary-cron\\n"', '"a\\ncentos-cron\\n"'),
+    ],
+)
+def test_quotes_within_quotes_are_read_and_kept(old: str, new: str) -> None:
+    assert after(f"a: {old}\n", path="a.yml") == f"a: {new}\n"
+
+
 def test_a_byte_order_mark_moves_no_place() -> None:
     assert after("\ufeffa: centos-binary-cron\n", path="a.yml") == "\ufeffa: centos-cron\n"
 

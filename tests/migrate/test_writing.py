@@ -82,6 +82,20 @@ def test_several_moves_are_reverted_at_once(tmp_path: Path) -> None:
     assert bytes_of(root) == {**before, "new.txt": b"centos-binary-cron"}
 
 
+def test_a_revert_that_was_killed_between_files_can_be_finished(tmp_path: Path) -> None:
+    root = a_tree(tmp_path)
+    before = bytes_of(root)
+    move(root, Scheme.INFRA)
+    between = (root / "doc/backup.rst").read_bytes()
+    move(root)
+    (root / "etc/globals.yml").write_bytes(before["etc/globals.yml"])
+    (root / "doc/backup.rst").write_bytes(between)
+    redis = "ansible/roles/redis/defaults/main.yml"
+    (root / redis).write_bytes(before[redis])
+    assert redis in revert(root).unchanged
+    assert bytes_of(root) == before
+
+
 def test_a_file_that_has_changed_since_keeps_all_from_being_reverted(tmp_path: Path) -> None:
     root = a_tree(tmp_path)
     move(root)

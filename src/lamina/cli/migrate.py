@@ -17,12 +17,13 @@ from lamina.cli.migrate_text import (
     show_checked,
     show_migration,
 )
-from lamina.cli.options import WRONG, json_option, settings_options
-from lamina.cli.output import print_json
+from lamina.cli.options import WRONG, ca_option, json_option, settings_options
+from lamina.cli.output import print_json, progress
 from lamina.errors import UsageError
 from lamina.migrate.migration import Migration
-from lamina.migrate.published import Exists, in_digests, in_layout
 from lamina.model.names import Scheme
+from lamina.model.reference import Namespace
+from lamina.pipeline.migrate import Published
 from lamina.settings import Settings
 
 _LEFT = 1  # something for a person to decide
@@ -52,8 +53,8 @@ The catalogue decides by an image's name what becomes of a reference: that of an
 its type, and one whose image has a new name gets it. All others stay, and so do comments in YAML,
 order, quoting and layout. Whatever could not be decided is listed, and the exit code is 1.
 
-`check` says the same before `apply` and after it. With --digests or --layout it also looks whether
-every new reference of the deployment is published there.
+`check` says the same before `apply` and after it. With --registry, --digests or --layout it also
+looks whether every new reference of the deployment is published there.
 
 `apply` can be run again, and then changes nothing. It keeps what `revert` needs in
 TREE.lamina-migration.json beside the tree.
@@ -71,6 +72,7 @@ TREE.lamina-migration.json beside the tree.
         0: "done, and nothing is left to decide",
         1: "something could not be decided or proved; or a folder cannot be written",
         2: f"{WRONG}; or a file has changed since it was moved",
+        4: "the registry could not be asked",
     },
 )
 @click.argument("action", type=click.Choice(get_args(_Action)))
@@ -102,6 +104,12 @@ TREE.lamina-migration.json beside the tree.
     type=click.Path(path_type=Path),
     help="For `check`: what is published, as an OCI image layout.",
 )
+@click.option(
+    "--registry",
+    metavar="REGISTRY/NAMESPACE",
+    help="For `check`: ask there what is published; http:// in front of one without TLS.",
+)
+@ca_option
 @json_option
 @settings_options
 def command(
@@ -113,10 +121,14 @@ def command(
     variables: tuple[Path, ...],
     digests: Path | None,
     layout: Path | None,
+    registry: str | None,
     as_json: bool,
 ) -> int:
     """Do as `action` says, and tell what came of it."""
-    _refuse(action, {"--vars": variables, "--digests": digests, "--layout": layout})
+    _refuse(
+        action,
+        {"--vars": variables, "--digests": digests, "--layout": layout, "--registry": registry},
+    )
     names = Scheme(scheme) if scheme else None
     match action:
         case "plan":
@@ -128,10 +140,17 @@ def command(
                 pipeline.apply_migration(settings, tree, names), tree, done=True, as_json=as_json
             )
         case "check":
-            exists = _published(digests, layout)
-            checked = pipeline.check_migration(
-                settings, tree, names, variables=variables, exists=exists
-            )
+            namespace = Namespace.parse(registry) if registry else None
+            published = Published(digests=digests, layout=layout, namespace=namespace)
+            with progress(quiet=as_json) as listener:
+                checked = pipeline.check_migration(
+                    settings,
+                    tree,
+                    names,
+                    variables=variables,
+                    published=published,
+                    listener=listener,
+                )
             print_json(checked_values(checked)) if as_json else show_checked(checked, tree)
             return _LEFT if checked.faults else 0
         case "revert":
@@ -157,13 +176,6 @@ def _refuse(action: _Action, options: Mapping[str, object]) -> None:
             place=f"lamina migrate {action}",
             remedy="leave it out, or say `lamina migrate check`",
         )
-
-
-def _published(digests: Path | None, layout: Path | None) -> Exists | None:
-    """Return what finds a reference in either."""
-    found = [in_digests(digests)] if digests else []
-    found += [in_layout(layout)] if layout else []
-    return (lambda reference: any(one(reference) for one in found)) if found else None
 
 
 def _revert(tree: Path, *, as_json: bool) -> int:

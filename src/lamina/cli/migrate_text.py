@@ -37,7 +37,7 @@ def show_migration(migration: Migration, *, diff: bool) -> None:
         names = sorted({_line(one.container) for one in migration.restarts})
         click.echo(f"\na deployment recreates {len(names)} containers: {', '.join(names)}")
     for reason, count in count_kept(migration.kept).items():
-        click.echo(f"{count} references stay: {reason}")
+        click.echo(f"{count} {'reference stays' if count == 1 else 'references stay'}: {reason}")
     show_faults(migration.undecided, "could not be decided")
 
 

@@ -80,14 +80,17 @@ class _Side:
         """Return the variables that a file sees, in Ansible's order; `further` win over all."""
         ours = _ROLE.match(path)
         own = self.variables.get(path, {})
+        role = ours.group() if ours else "/"
         layers = [values for at, values in self.variables.items() if _DEFAULTS.search(at)]
-        if ours:
-            role = ours.group()
-            layers += [at for name, at in self.variables.items() if name.startswith(role)]
+        layers += self._below(f"{role}defaults/")
         layers += [values for at, values in self.variables.items() if _ALL.search(at)]
         layers += [own] if not _DEFAULTS.search(path) else []
+        layers += self._below(f"{role}vars/")
         layers += [values for at, values in self.variables.items() if _GLOBALS.search(at)]
         return Scope(*layers, further)
+
+    def _below(self, folder: str) -> list[Mapping[str, Value]]:
+        return [values for at, values in self.variables.items() if at.startswith(folder)]
 
 
 def check(before: Texts, after: Texts, names: Names, further: Mapping[str, Value]) -> Checked:

@@ -1,15 +1,20 @@
-"""Which names are published, as files tell it that need no network."""
+"""Which names are published: as a registry tells it, or files that need no network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from lamina.errors import UsageError
+from lamina.model.reference import Namespace
 from lamina.oci.descriptor import REF_NAME
 from lamina.oci.layout import Layout
+
+if TYPE_CHECKING:
+    from lamina.registry.client import Registry
 
 Exists = Callable[[str], bool]
 """Tells whether a reference, `[REGISTRY/][NAMESPACE/]REPOSITORY[:TAG]`, is published."""
@@ -45,6 +50,16 @@ def in_layout(path: Path) -> Exists:
     """
     index = Layout(path).index()
     return _among(one.annotations[REF_NAME] for one in index if REF_NAME in one.annotations)
+
+
+def in_registry(registry: Registry, namespace: Namespace) -> Exists:
+    """Return what asks a registry for a reference, below `namespace` whatever its own is."""
+
+    def exists(reference: str) -> bool:
+        name = namespace.reference(short_reference(reference))
+        return registry.manifest(name.repository, name.tag) is not None
+
+    return exists
 
 
 def short_reference(reference: str) -> str:

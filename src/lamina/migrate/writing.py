@@ -19,6 +19,7 @@ from lamina.errors import Fault, UsageError
 from lamina.migrate.migration import Change
 from lamina.migrate.record import (
     FORMAT,
+    Changed,
     Record,
     parse_record,
     print_record,
@@ -112,20 +113,23 @@ def originals(root: Path, record: Record) -> tuple[Mapping[str, str], Mapping[st
     now: dict[str, str] = {}
     texts: dict[str, str] = {}
     faults = []
-    for step in reversed(record.steps):
+    history: dict[str, list[Changed]] = {}
+    for step in record.steps:
         for changed in step:
-            path = changed.path
-            try:
-                if path not in now:
-                    now[path] = texts[path] = _text(root, path)
-                digest = text_digest(texts[path])
-                if digest == changed.after:
-                    texts[path] = undone(texts[path], changed)
-                    digest = text_digest(texts[path])
-            except (OSError, ValueError):
-                digest = ""
-            if digest != changed.before:
-                faults.append(Fault(str(_place(root, path)), _CHANGED, _TAKE_BACK))
+            history.setdefault(changed.path, []).append(changed)
+    for path, steps in history.items():
+        try:
+            now[path] = text = _text(root, path)
+            # A run that was killed may have left the file at any of its steps.
+            for changed in reversed(steps):
+                if text_digest(text) == changed.after:
+                    text = undone(text, changed)
+        except (OSError, ValueError):
+            text = None
+        if text is None or text_digest(text) != steps[0].before:
+            faults.append(Fault(str(_place(root, path)), _CHANGED, _TAKE_BACK))
+        else:
+            texts[path] = text
     UsageError.raise_all(faults)
     return texts, now
 

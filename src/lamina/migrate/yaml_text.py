@@ -7,7 +7,7 @@ order, quoting and layout are not touched.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yaml
 
@@ -34,6 +34,7 @@ class Scalar:
     end: int
     value: str
     key: bool  # of a mapping
+    style: str = ""  # its quote, or what begins its header
 
 
 def scalars(text: str) -> tuple[Scalar, ...]:
@@ -90,7 +91,7 @@ def _scalars(text: str, shift: int) -> Iterator[Scalar]:
                 raise TypeError("libyaml gives every event its marks")
             start, end = event.start_mark.index + shift, event.end_mark.index + shift
             start, end = _inside(text, start, end, event.style)
-            yield Scalar(start=start, end=end, value=event.value, key=key)
+            yield Scalar(start=start, end=end, value=event.value, key=key, style=event.style or "")
 
 
 def _turn(keys: list[bool | None]) -> None:
@@ -110,13 +111,26 @@ def _inside(text: str, start: int, end: int, style: str | None) -> tuple[int, in
     return start, end
 
 
-def _references(text: str, scalar: Scalar) -> tuple[Reference | Doubtful, ...]:
+def _references(text: str, scalar: Scalar) -> Iterator[Reference | Doubtful]:
     part = text[scalar.start : scalar.end]
+    # A quote in quotes is none for Jinja with its escape, which must not move any place.
+    if scalar.style == '"':
+        part = part.replace('\\"', ' "')
+    elif scalar.style == "'":
+        part = part.replace("''", " '")
     try:
         found = tuple(references(part, template=may_be_template(part)))
     except NotATemplateError:
         found = tuple(references_by_line(part))
-    return tuple(moved(found, scalar.start))
+    for one in moved(found, scalar.start):
+        yield _as_written(one, text) if isinstance(one, Reference) else one
+
+
+def _as_written(reference: Reference, text: str) -> Reference:
+    """Return a reference with its parts as the file has them, escapes included."""
+    behind = reference.start + len(reference.distro)
+    type_ = text[behind + 1 : behind + 1 + len(reference.type_)]
+    return replace(reference, distro=text[reference.start : behind], type_=type_)
 
 
 def _checked(found: Found, path: str, text: str, scalar: Scalar, names: Names) -> Found:
@@ -125,11 +139,11 @@ def _checked(found: Found, path: str, text: str, scalar: Scalar, names: Names) -
     Escapes and folds can hide a name, or end one.
     """
     part = text[scalar.start : scalar.end]
-    if part == scalar.value or "\\" not in part:
+    if part == scalar.value or ("\\" not in part and "''" not in part):
         return found
     meant = Scalar(start=0, end=len(scalar.value), value=scalar.value, key=scalar.key)
     wanted = decide(path, scalar.value, names, _references(scalar.value, meant))
-    if [edit.new for edit in wanted.edits] == [edit.new for edit in found.edits]:
+    if [edit.image for edit in wanted.edits] == [edit.image for edit in found.edits]:
         return found
     fault = Fault(
         f"{path}:{line_of(text, scalar.start)}",

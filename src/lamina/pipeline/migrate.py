@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lamina.errors import UsageError
 from lamina.migrate.check import Checked, check, missing_references
 from lamina.migrate.migration import Migration, make_migration
 from lamina.migrate.names import Names
-from lamina.migrate.published import Exists
+from lamina.migrate.published import Exists, in_digests, in_layout, in_registry
 from lamina.migrate.render import Value, variables_in
 from lamina.migrate.tree import decoded, read_tree
 from lamina.migrate.writing import Reverted, originals, read_record, revert, write_changes
+from lamina.model.event import Doing, Listener, Note
 from lamina.model.names import Scheme
+from lamina.model.reference import Namespace
 from lamina.oci.claims import locked
 from lamina.oci.disk import disk_faults
 from lamina.pipeline.fleet import load
+from lamina.registry import open_registry
 from lamina.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What tells which images are published; a reference need be in one of them only."""
+
+    digests: Path | None = None  # a file that `publish` wrote
+    layout: Path | None = None  # an OCI image layout
+    namespace: Namespace | None = None  # of a registry
 
 
 def plan_migration(settings: Settings, tree: Path, scheme: Scheme | None) -> Migration:
@@ -46,26 +58,50 @@ def check_migration(
     scheme: Scheme | None,
     *,
     variables: Sequence[Path],
-    exists: Exists | None,
+    published: Published,
+    listener: Listener,
 ) -> Checked:
     """Return what rendering proves of moving the files at `tree`.
 
     They are compared with what they were before the first `apply`, as they are to be after the
-    next. `variables` are files of variables that win over the tree's; with `exists`, every new
-    reference has to be published. Undecided places are faults.
+    next. `variables` are files of variables that win over the tree's. Undecided places are
+    faults, and so are new references that none of `published` has, if there is any.
+    Raises `NetworkError` when a registry cannot be asked.
     """
     names = _names(settings, tree, scheme)
+    listener(Doing(message=f"reading {tree}"))
     there = read_tree(tree)
     migration = make_migration(there, names)
     now = {file.path: file.text for file in there.files}
     record = read_record(there.root)
     before = now if record is None else {**now, **originals(there.root, record)[0]}
     after = {**now, **{change.path: change.new for change in migration.changes}}
+    listener(Doing(message="rendering variables"))
     checked = check(before, after, names, _given(variables))
     faults = [*checked.faults, *migration.undecided]
-    if exists is not None:
-        faults += missing_references(checked.references, exists)
+    with ExitStack() as stack:
+        known = list(_known(settings, published, stack, listener))
+        if known:
+            faults += missing_references(
+                checked.references, lambda reference: any(one(reference) for one in known)
+            )
     return replace(checked, faults=tuple(faults))
+
+
+def _known(
+    settings: Settings, published: Published, stack: ExitStack, listener: Listener
+) -> Iterator[Exists]:
+    """Return what finds a reference, for as long as `stack` is open; what is near comes first."""
+    if published.digests:
+        yield in_digests(published.digests)
+    if published.layout:
+        yield in_layout(published.layout)
+    if published.namespace:
+        namespace = published.namespace
+        access = replace(settings.access, tell=lambda message: listener(Note(message=message)))
+        registry = stack.enter_context(open_registry(namespace.registry, access))
+        listener(Doing(message=f"asking {namespace.host} what it has"))
+        yield in_registry(registry, namespace)
 
 
 @contextmanager
