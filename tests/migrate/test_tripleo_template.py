@@ -145,6 +145,8 @@ def test_what_is_no_infra_image_stays(reference: str) -> None:
         ("{{namespace}}/{{name_prefix | lower}}cron:{{tag}}", "cannot be"),
         ("{{namespace}}/{{ 'cron' if x else 'redis' }}:{{tag}}", "cannot be"),
         ("{{namespace}}/{{infra_prefix}}nova-api", "is no infra image"),
+        ("{{namespace}}/{{name_prefix}}cron{{more}}:{{tag}}", "cannot be"),
+        ("{{namespace}}/centos-binary-cron{{tag}}", "cannot be"),
         ("{{namespace}}/{{name_prefix}}cron@{{digest}}", "pinned by a digest"),
         ("host/space/centos-binary-redis:one@sha256:0123", "pinned by a digest"),
     ],
@@ -273,6 +275,20 @@ def test_the_proof_finds_whatever_else_changed(right: str, wrong: str) -> None:
     if wrong.startswith(" or"):
         wrong = " ~ ("  # no longer what a user set
     assert prove(TEMPLATE, old, new.replace(right, wrong), names()).faults
+
+
+@pytest.mark.parametrize("end", ["", ":{{tag}}", "{{name_suffix}}", "{{ name_suffix }}:1"])
+def test_the_proof_asks_for_no_suffix_that_was_not_there(end: str) -> None:
+    old = entry("{{namespace}}/{{name_prefix}}cron" + end)
+    new = apply_edits(old, found_in(old).edits)
+    assert prove(TEMPLATE, old, new, names()).faults == ()
+
+
+@pytest.mark.parametrize("wrong", ["{{ 1 / zero }}", "{{ [][1].x }}", "{{ x | nothing }}", "{{ x("])
+def test_a_template_that_does_not_render_is_a_fault(wrong: str) -> None:
+    text = entry("{{name_prefix}}cron") + f"other: {wrong}\n{{% if zero > 0 %}}{{% endif %}}\n"
+    faults = prove(TEMPLATE, text, text, names()).faults
+    assert {fault.place for fault in faults} == {TEMPLATE}
 
 
 def test_conditions_are_tried_with_all_that_they_ask_for() -> None:

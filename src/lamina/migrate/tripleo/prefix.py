@@ -14,7 +14,9 @@ ALL = "name_prefix"
 OURS = "infra_prefix"
 """The template's variable for the prefix of infra images; users may set it."""
 
-PARTS = ("namespace", ALL, OURS, "name_suffix", "tag")
+SUFFIX = "name_suffix"
+"""The template's variable for what follows the names of all images."""
+PARTS = ("namespace", ALL, OURS, SUFFIX, "tag")
 """The template's variables that references are made of."""
 
 

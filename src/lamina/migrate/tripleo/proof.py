@@ -99,6 +99,7 @@ def expected(reference: str, setting: _Setting, names: Names) -> tuple[str, str,
     ahead, slash, last = reference.rpartition("/")
     repository, colon, tag = last.partition(":")
     stem = repository.removesuffix(setting.suffix)
+    suffix = repository[len(stem) :]
     ours = setting.own
     if ours is None:
         ours = infra_prefix(setting.prefix, names.scheme)
@@ -109,9 +110,8 @@ def expected(reference: str, setting: _Setting, names: Names) -> tuple[str, str,
         image = names.images.get(name) if stem.startswith(prefix) else None
         if image:
             new, lead = image.id.name, ours if image.kind is Kind.INFRA else prefix
-            return name, new, f"{ahead}{slash}{lead}{new}{setting.suffix}{colon}{tag}"
+            return name, new, f"{ahead}{slash}{lead}{new}{suffix}{colon}{tag}"
     if renamed := rename_full(stem, names):
-        suffix = repository[len(stem) :]
         return stem, renamed.new, f"{ahead}{slash}{renamed.new}{suffix}{colon}{tag}"
     return None
 
@@ -135,7 +135,7 @@ class _Run:
         said = ", ".join(f"{name}={value!r}" for name, value in variables.items())
         try:
             before, after = _rendered(self.old, variables), _rendered(self.new, variables)
-        except (TemplateError, TypeError, yaml.YAMLError) as error:
+        except Exception as error:  # whatever the template's expressions raise
             first = str(error).splitlines()[0]
             self.faults.append(
                 Fault(self.path, f"with {said} it renders no YAML: {first}", _BY_HAND)

@@ -16,7 +16,7 @@ from lamina.migrate.tripleo.beside import read_beside, scalars
 from lamina.migrate.tripleo.loops import loop_values, opened
 from lamina.migrate.tripleo.names import infra_image, rename_full, speaks_of_infra
 from lamina.migrate.tripleo.pieces import blanked, environment
-from lamina.migrate.tripleo.prefix import ALL, OURS, definition
+from lamina.migrate.tripleo.prefix import ALL, OURS, SUFFIX, definition
 from lamina.migrate.tripleo.reference import Word, name_words
 from lamina.migrate.tripleo.yaml_nodes import BOM, behind_bom, inside, readable
 from lamina.model.image import Kind, Type
@@ -148,8 +148,8 @@ def _named_by(template: _Template, span: slice, words: tuple[Word, ...]) -> Foun
 
 
 def _fixed(rest: list[Word]) -> bool:
-    """Tell whether all that follows a name is the same for every image: a suffix."""
-    return all(word.node for word in rest)
+    """Tell whether all that follows a name is the suffix that every image has."""
+    return all(word.variable == SUFFIX for word in rest)
 
 
 def _full(template: _Template, name: Word) -> Found:
@@ -208,7 +208,7 @@ def _unclear(template: _Template, span: slice, words: tuple[Word, ...]) -> Found
     if not prefixed and not spoken:
         return Found()
     message = f"which image is meant cannot be told: {template.text[span]}"
-    remedy = f"write the name as text behind '{ALL}' or '{OURS}', an entry for each image"
+    remedy = f"write the name as text between '{ALL}' or '{OURS}' and '{SUFFIX}', an entry for each"
     return template.undecided(span.start, message, remedy)
 
 
