@@ -167,6 +167,7 @@ def test_the_structure_of_a_template_is_understood(old: str, new: str) -> None:
         "{{ kolla_base_distro ~ '-' ~ kolla_install_type ~ '-cron' }}",
         "{{ kolla_base_distro }}-{% if a %}binary{% else %}source{% endif %}-cron",
         "{{ kolla_base_distro }}-{{ x_install_type }}-redis{{ suffix }}",
+        "{{ a_base_distro | default('centos-binary-cron') }}-{{ b_install_type }}-redis",
         "{{ config_folder }}/centos-binary-cron",
     ],
 )

@@ -237,8 +237,9 @@ def _texts(old: Value, new: Value) -> Iterator[tuple[Value, Value]]:
         for one, other in zip(old, new, strict=True):
             yield from _texts(one, other)
     elif isinstance(old, Unrendered) and isinstance(new, Unrendered):
-        # A text that a changed reference leads to is looked at by itself as well.
-        yield old.text, new.text
+        return  # a text that a changed reference leads to is looked at by itself
+    elif isinstance(old, Unrendered) or isinstance(new, Unrendered):
+        yield None, "what cannot be rendered"
     else:
         yield old, new
 

@@ -29,20 +29,31 @@ _NAME = r"[a-z0-9]++(?:(?:[._]|__|-++)[a-z0-9]++)*+"
 _BEFORE = r"(?:(?<![A-Za-z0-9_.-])|(?<=\\[nrt]))"
 
 _REFERENCE = re.compile(rf"{_BEFORE}(?P<distro>{_DISTRO})-(?P<type>{_TYPE})-(?P<name>{_NAME})")
-_COMPUTED = re.compile(
-    rf"{_BEFORE}(?:{_DISTRO})-(?:{_TYPE})-(?![A-Za-z0-9])"
-    rf"|\ue000\ue00f*+-(?:{_VALUE})-(?P<one>{_NAME})"
-    rf"|{_BEFORE}(?:{'|'.join(DISTRO_WORDS)})-(?:{_VALUE})-(?P<two>{_NAME})"
-    rf"|{_VALUE}-(?:{_TYPE})-(?P<three>{_NAME})"
-    rf"|(?<!-)\ue001\ue00f*+-(?P<four>{_NAME})"
-    rf"|{_BEFORE}(?:{_DISTRO})-\ue003\S*?(?<=[\ue003\ue00f])-(?P<five>{_NAME})"
-    rf"|{_BEFORE}(?:{_DISTRO}|\$\{{?\w+\}}?)-\$\{{?\w+\}}?-(?P<six>{_NAME})"
-    rf"|\$\{{?\w+\}}?-(?:{'|'.join(Type)})-(?P<seven>{_NAME})"
+_WORD = rf"(?:{'|'.join(DISTRO_WORDS)})"
+_SHELL = r"\$\{?\w+\}?"
+# Ways in which a name is put together while something runs; `name` is what is written of it.
+_COMPUTED = tuple(
+    re.compile(pattern)
+    for pattern in (
+        # The name itself is an expression, a pattern, or missing.
+        rf"{_BEFORE}{_DISTRO}-{_TYPE}-(?![A-Za-z0-9])(?P<name>)",
+        # Some expression where the type belongs, or the distribution.
+        rf"\ue000\ue00f*+-{_VALUE}-(?P<name>{_NAME})",
+        rf"{_BEFORE}{_WORD}-{_VALUE}-(?P<name>{_NAME})",
+        rf"{_VALUE}-{_TYPE}-(?P<name>{_NAME})",
+        # One expression for both.
+        rf"(?<!-)\ue001\ue00f*+-(?P<name>{_NAME})",
+        # The type chosen by a tag.
+        rf"{_BEFORE}{_DISTRO}-\ue003\S*?(?<=[\ue003\ue00f])-(?P<name>{_NAME})",
+        # The same in a shell.
+        rf"(?:{_BEFORE}{_DISTRO}|{_SHELL})-{_SHELL}-(?P<name>{_NAME})",
+        rf"{_SHELL}-(?:{'|'.join(Type)})-(?P<name>{_NAME})",
+    )
 )
 # What may stand before a name and belong to it: a registry, a namespace, a path.
 _LEAD = re.compile(r"[A-Za-z0-9._/:@~+%${}\ue000-\ue00f-]")
 _PATH = re.compile(r"(?:^|:)(?:/|\.{1,2}/|~)")
-_SHELL = re.compile(r"\$\{?(\w+)\}?")
+_SHELL_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 # Variables that hold the first parts of a reference, by their names in deployments' files.
 _LEADS = re.compile(r"registry|namespace|repository|image|mirror", re.IGNORECASE)
 _FOLDERS = re.compile(r"dir|path|folder|root|home", re.IGNORECASE)
@@ -91,7 +102,31 @@ def references(text: str, *, template: bool) -> Iterator[Reference | Doubtful]:
     found = list(_in_masked(text, _mask(text, pieces), pieces))
     for piece in pieces:
         found += _in_strings(text, piece)
-    yield from sorted(found, key=lambda one: one.start)
+    yield from _apart(sorted(found, key=lambda one: (one.start, -one.end)))
+
+
+def _apart(found: Iterable[Reference | Doubtful]) -> Iterator[Reference | Doubtful]:
+    """Return what was found without overlaps; `found` is in order.
+
+    A reference in an expression that is a part of another reference makes that one doubtful.
+    """
+    doubtful_to = 0
+    last: Reference | Doubtful | None = None  # a reference that waits for what it may contain
+    for one in found:
+        if last is not None and one.start < last.end:
+            if isinstance(one, Reference):
+                last = Doubtful(start=last.start, end=last.end, name=last.name, why=Why.COMPUTED)
+            continue
+        if isinstance(one, Doubtful):
+            if one.start >= doubtful_to:
+                doubtful_to = one.end
+                yield one
+            continue
+        if last is not None:
+            yield last
+        last = one
+    if last is not None:
+        yield last
 
 
 def references_by_line(text: str) -> Iterator[Reference | Doubtful]:
@@ -152,11 +187,12 @@ def _in_masked(text: str, masked: str, pieces: tuple[Piece, ...]) -> Iterator[Re
             type_=text[slice(*match.span("type"))],
             name=name,
         )
-    for match in _COMPUTED.finditer(masked):
-        name = next((part for part in match.groups() if part), "")
-        behind = masked[match.end() : match.end() + 1]
-        if not name or not (behind.isalnum() or behind in ("_", "-", "/")):
-            yield Doubtful(start=match.start(), end=match.end(), name=name, why=Why.COMPUTED)
+    for computed in _COMPUTED:
+        for match in computed.finditer(masked):
+            behind = masked[match.end() : match.end() + 1]
+            if not match["name"] or not (behind.isalnum() or behind in ("_", "-", "/")):
+                start, end = match.span()
+                yield Doubtful(start=start, end=end, name=match["name"], why=Why.COMPUTED)
 
 
 def _in_strings(text: str, piece: Piece) -> Iterator[Reference | Doubtful]:
@@ -191,7 +227,7 @@ def _before(lead: str, start: int, pieces: tuple[Piece, ...]) -> Why | bool:
         return False
     at = start - len(lead)
     variables = [name for piece in pieces if at <= piece.start < start for name in piece.variables]
-    variables += _SHELL.findall(lead)
+    variables += _SHELL_VARIABLE.findall(lead)
     holds = any(_LEADS.search(name) for name in variables)
     if variables and (not holds or any(_FOLDERS.search(name) for name in variables)):
         return Why.LEAD
