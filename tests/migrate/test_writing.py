@@ -224,6 +224,22 @@ def test_a_file_that_is_too_large_is_told_if_it_may_name_images(
     assert migration.changes == ()
 
 
+def test_a_folder_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = a_tree(tmp_path)
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "doc":
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    (fault,) = move(root).undecided
+    assert str(fault).startswith("doc: cannot be read: Permission denied")
+
+
 def test_a_tree_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
         read_tree(tmp_path / "nowhere")

@@ -6,7 +6,7 @@ import mmap
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,12 +66,15 @@ def read_tree(root: Path) -> Tree:
     unread: list[Fault] = []
     if not root.exists():
         raise UsageError.one("no such file or folder", place=str(root), remedy="give a tree")
-    for path in sorted(_paths(root)):
+
+    def refused(error: OSError) -> None:
+        unread.append(_unreadable(root, Path(str(error.filename)), error))
+
+    for path in sorted(_paths(root, refused)):
         try:
             found = _read(root, path)
         except OSError as error:
-            reason = error.strerror or str(error)
-            found = Fault(str(path), f"cannot be read: {reason}", "run as who may read it")
+            found = _unreadable(root, path, error)
         if isinstance(found, Fault):
             unread.append(found)
         elif found is not None:
@@ -83,11 +86,16 @@ def _name(root: Path, path: Path) -> str:
     return root.name if path == root else path.relative_to(root).as_posix()
 
 
-def _paths(root: Path) -> Iterator[Path]:
+def _unreadable(root: Path, path: Path, error: OSError) -> Fault:
+    reason = error.strerror or str(error)
+    return Fault(_name(root, path), f"cannot be read: {reason}", "run as who may read it")
+
+
+def _paths(root: Path, refused: Callable[[OSError], None]) -> Iterator[Path]:
     if not root.is_dir():
         yield root
         return
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root, onerror=refused):
         here = Path(folder)
         links = [name for name in folders if (here / name).is_symlink()]
         folders[:] = sorted(set(folders) - _HISTORY - set(links))

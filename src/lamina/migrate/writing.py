@@ -179,6 +179,8 @@ class _Replacement:
             for place, aside in self._aside.items():
                 aside.replace(place)
                 done.append(place)
+                if len(done) == 1:
+                    _sync(place.parent)
         except BaseException:
             for place in reversed(done):
                 content = before.get(place, first)
@@ -187,6 +189,15 @@ class _Replacement:
                 else:
                     _written(place, content).replace(place)
             raise
+
+
+def _sync(folder: Path) -> None:
+    """Return once a folder's new names are on disk."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _written(place: Path, content: bytes) -> Path:
