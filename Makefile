@@ -47,6 +47,10 @@ distributions: setup ## build and test the whole fleet for the further distribut
 secrets: setup ## build every image of the catalogue, and look for secrets in all of them
 	LAMINA_SECRETS=all $(BIN)/pytest tests/whole/test_secrets.py
 
+.PHONY: artifacts
+artifacts: setup ## build every image that is fed by release archives from stand-ins for these, and test it
+	LAMINA_ARTIFACTS=all $(BIN)/pytest tests/whole/test_artifact_images.py
+
 .PHONY: consumers
 consumers: environment ## move real checkouts, and give them back; KOLLA_ANSIBLE=DIR TRIPLEO=DIR
 	LAMINA_KOLLA_ANSIBLE=$(KOLLA_ANSIBLE) LAMINA_TRIPLEO=$(TRIPLEO) $(BIN)/pytest tests/migrate
