@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lamina.errors import UsageError
+from lamina.errors import Fault, UsageError
 from lamina.migrate.check import Checked, check, missing_references
 from lamina.migrate.migration import Migration, make_migration
 from lamina.migrate.names import Names
@@ -69,39 +69,39 @@ def check_migration(
     Raises `NetworkError` when a registry cannot be asked.
     """
     names = _names(settings, tree, scheme)
-    listener(Doing(message=f"reading {tree}"))
-    there = read_tree(tree)
-    migration = make_migration(there, names)
-    now = {file.path: file.text for file in there.files}
-    record = read_record(there.root)
-    before = now if record is None else {**now, **originals(there.root, record)[0]}
-    after = {**now, **{change.path: change.new for change in migration.changes}}
-    listener(Doing(message="rendering variables"))
-    checked = check(before, after, names, _given(variables))
-    faults = [*checked.faults, *migration.undecided]
-    with ExitStack() as stack:
-        known = list(_known(settings, published, stack, listener))
+    given = _given(variables)
+    with _known(settings, published, listener) as known:
+        listener(Doing(message=f"reading {tree}"))
+        there = read_tree(tree)
+        migration = make_migration(there, names)
+        now = {file.path: file.text for file in there.files}
+        record = read_record(there.root)
+        before = now if record is None else {**now, **originals(there.root, record)[0]}
+        after = {**now, **{change.path: change.new for change in migration.changes}}
+        listener(Doing(message="rendering variables"))
+        checked = check(before, after, names, given)
+        missing: tuple[Fault, ...] = ()
         if known:
-            faults += missing_references(
+            listener(Doing(message="looking for the new references"))
+            missing = missing_references(
                 checked.references, lambda reference: any(one(reference) for one in known)
             )
-    return replace(checked, faults=tuple(faults))
+    return replace(checked, faults=(*checked.faults, *migration.undecided, *missing))
 
 
+@contextmanager
 def _known(
-    settings: Settings, published: Published, stack: ExitStack, listener: Listener
-) -> Iterator[Exists]:
-    """Return what finds a reference, for as long as `stack` is open; what is near comes first."""
-    if published.digests:
-        yield in_digests(published.digests)
-    if published.layout:
-        yield in_layout(published.layout)
-    if published.namespace:
-        namespace = published.namespace
-        access = replace(settings.access, tell=lambda message: listener(Note(message=message)))
-        registry = stack.enter_context(open_registry(namespace.registry, access))
-        listener(Doing(message=f"asking {namespace.host} what it has"))
-        yield in_registry(registry, namespace)
+    settings: Settings, published: Published, listener: Listener
+) -> Iterator[tuple[Exists, ...]]:
+    """Give what finds a reference, what is near first, while the block runs."""
+    known = [in_digests(published.digests)] if published.digests else []
+    known += [in_layout(published.layout)] if published.layout else []
+    if published.namespace is None:
+        yield tuple(known)
+        return
+    access = replace(settings.access, tell=lambda message: listener(Note(message=message)))
+    with open_registry(published.namespace.registry, access) as registry:
+        yield (*known, in_registry(registry, published.namespace))
 
 
 @contextmanager
