@@ -31,6 +31,7 @@ COMMANDS = MappingProxyType(
         "storage": "Report what images weigh and share.",
         "diff": "Show what changed between two states of an image.",
         "docs": "Write pages about the images of the catalogue.",
+        "ci": "Write a pipeline of continuous integration.",
         "gc": "Delete what no lock and no tag needs.",
         "schema": "Print the JSON Schema of catalogue files.",
         "completion": "Print a shell's completion script.",

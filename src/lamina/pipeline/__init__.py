@@ -6,6 +6,7 @@ hands on what comes of it.
 
 from lamina.build.fleet import RunResult
 from lamina.pipeline.builds import build
+from lamina.pipeline.ci import MadePipeline, PipelineOptions, ci
 from lamina.pipeline.diff import diff
 from lamina.pipeline.docs import docs
 from lamina.pipeline.fleet import (
@@ -22,10 +23,13 @@ from lamina.pipeline.storage import storage, storage_page, storage_update
 from lamina.pipeline.uses import export, run, test
 
 __all__ = [
+    "MadePipeline",
+    "PipelineOptions",
     "Relocked",
     "RunResult",
     "build",
     "choose",
+    "ci",
     "collect_garbage",
     "current",
     "diff",

@@ -1,0 +1,114 @@
+"""Pipelines of continuous integration: the catalogue read, images put into groups, files made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lamina.catalog import default_folder, load_catalog
+from lamina.ci import (
+    Groups,
+    Request,
+    System,
+    cadence_of,
+    fits,
+    make_files,
+    make_groups,
+    read_files,
+    read_groups,
+)
+from lamina.errors import UsageError
+from lamina.model.selection import Selection, with_ancestors
+from lamina.pipeline.fleet import choose, current
+from lamina.plan import obstacles, refuse_unbuildable
+from lamina.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineOptions:
+    """What a pipeline is to be like, as the command line gives it; see `Request`."""
+
+    system: System
+    count: int  # of groups
+    registry: str
+    cache: str
+    names: str
+    requirement: str
+    runner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadePipeline:
+    """A pipeline as it should be, and what is there of it, by path in the repository."""
+
+    files: Mapping[str, str]
+    there: Mapping[str, str]
+    groups: Groups
+
+
+def ci(
+    settings: Settings,
+    selection: Selection,
+    options: PipelineOptions,
+    root: Path,
+    *,
+    keep_groups: bool,
+) -> MadePipeline:
+    """Return the pipeline of the repository in the folder `root`, and what is there of it.
+
+    The groups are balanced by what the store knows of earlier builds. With `keep_groups`, those
+    that are there stay if they are right: another store's balance makes no pipeline stale.
+    Beyond that, the same catalogue and options give the same files on every machine.
+    """
+    # Of the distribution's usual architecture, whatever this machine's is.
+    catalog = load_catalog((default_folder(), *settings.catalogs), settings.distro)
+    refuse_unbuildable(catalog, selection.terms)
+    wanted = with_ancestors(catalog, choose(settings, catalog, selection))
+    impossible = obstacles(catalog)
+    by_id = catalog.by_id()
+    images = [by_id[image] for image in wanted if image not in impossible]
+    if not images:
+        raise UsageError.one(
+            f"none of the selected images can be built for {settings.distro}",
+            remedy="`lamina list --unbuildable` says why",
+        )
+
+    def request(groups: Groups) -> Request:
+        return Request(
+            groups=groups,
+            count=options.count,
+            cadence=cadence_of(images),
+            distro=settings.distro,
+            registry=options.registry,
+            cache=options.cache,
+            names=options.names,
+            requirement=options.requirement,
+            runner=options.runner,
+            catalogs=tuple(_inside(root, folder, "--catalog") for folder in settings.catalogs),
+            lock=_inside(root, settings.lock, "--lock"),
+            kind=selection.kind,
+            terms=selection.terms,
+        )
+
+    seconds = {image: built.seconds for image, built in current(settings).images.items()}
+    made = make_groups(images, seconds, count=options.count)
+    files = make_files(options.system, request(made))
+    there = read_files(root, files)
+    if keep_groups and dict(there) != dict(files):
+        kept = read_groups(options.system, there)
+        if kept and fits(kept, images, count=options.count):
+            made, files = kept, make_files(options.system, request(kept))
+    return MadePipeline(files=files, there=there, groups=made)
+
+
+def _inside(root: Path, path: Path, place: str) -> str:
+    """Return a path of the repository as its pipeline knows it."""
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        raise UsageError.one(
+            f"{path} is not in the repository",
+            place=place,
+            remedy="give its root as --to DIR, and keep there what the pipeline needs",
+        ) from None
