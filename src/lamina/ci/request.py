@@ -14,6 +14,7 @@ from lamina.model.image import ImageId, Kind
 
 # Nothing in it means anything to a shell in quotes, to YAML's or to a pipeline's own templates.
 _PLAIN = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.,:;@/=~<>!+()\[\] #*-]*")
+_PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 _WORD = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.,:@/+*?\[\]!-]*")
 
 
@@ -38,13 +39,13 @@ class Request:
     def __post_init__(self) -> None:
         """Raise `UsageError` for every text that a pipeline cannot safely hold."""
         given = (
-            *(("--registry", self.registry, _WORD), ("--cache", self.cache, _WORD)),
+            *(("--registry", self.registry, _PLACE), ("--cache", self.cache, _PLACE)),
             *(("--requirement", self.requirement, _PLAIN), ("--runner", self.runner, _WORD)),
             *(("--lock", self.lock, _WORD), *(("--catalog", one, _WORD) for one in self.catalogs)),
             *(("SELECT", one, _WORD) for one in self.terms),
         )
         faults = [
-            Fault(place, f"'{text}' has characters that no pipeline may hold", _REMEDY)
+            Fault(place, f"'{text}' is not what a pipeline may hold", _REMEDIES[pattern])
             for place, text, pattern in given
             if text and not pattern.fullmatch(text)
         ]
@@ -91,4 +92,8 @@ def names_of(images: Iterable[ImageId]) -> str:
     return " ".join(map(str, images))
 
 
-_REMEDY = "letters, digits and . _ - / : @ are always right"
+_REMEDIES = {
+    _PLACE: "say HOST[:PORT]/NAMESPACE, without https://",
+    _PLAIN: "leave out what a shell or a template reads as more than text",
+    _WORD: "letters, digits and . _ - / : @ are always right",
+}

@@ -110,5 +110,5 @@ def _inside(root: Path, path: Path, place: str) -> str:
         raise UsageError.one(
             f"{path} is not in the repository",
             place=place,
-            remedy="give its root as --to DIR, and keep there what the pipeline needs",
+            remedy="run this at its root: what the pipeline needs has to be in it",
         ) from None
