@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -19,11 +20,22 @@ from lamina.store.store import Store
 # Quick to build, and of every sort: a parent with children, services, users, an openstack type.
 SMALL = ("cron", "chrony", "memcached", "redis-base+", "source-openstack-base")
 
+# Set in each of the processes that a test run is divided among.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+
 # LAMINA_TEST_DISTRO names another distribution, for tests that hold for any: the differential ones.
 DISTRO = os.environ.get("LAMINA_TEST_DISTRO") or "debian-13"
 
 # Bytecode is kept, as it is where lamina is installed: without, every start takes a second longer.
 AS_INSTALLED = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist then looks at the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, where they share what the file sets up."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,20 +91,6 @@ def reseal(store: Store) -> None:
                 keep(part.rename(work / part.name), Digest(part.name))
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """The small fleet, locked and built; not to be changed.
-
-    LAMINA_TEST_FOLDER names a folder to keep and use again, which makes the next run quicker.
-    """
-    kept = os.environ.get("LAMINA_TEST_FOLDER")
-    workshop = Workshop(folder=Path(kept) if kept else tmp_path_factory.mktemp("workshop"))
-    workshop.folder.mkdir(parents=True, exist_ok=True)
-    workshop.lamina("lock")
-    workshop.lamina("build", *SMALL)
-    return workshop
-
-
 @contextmanager
 def a_copy(workshop: Workshop, folder: Path) -> Iterator[Workshop]:
     """Give a copy of a workshop in `folder`, which is removed in the end."""
@@ -102,6 +100,44 @@ def a_copy(workshop: Workshop, folder: Path) -> Iterator[Workshop]:
         yield Workshop(folder=folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def once(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """Give a folder that all processes of a test run share, and whether it is to be filled.
+
+    One process has it at a time; who leaves without an error has filled it. LAMINA_TEST_FOLDER
+    names where to keep it and use it again, which makes the next run quicker.
+    """
+    run = tmp_path_factory.getbasetemp()
+    if WORKER:
+        run = run.parent
+    kept = os.environ.get("LAMINA_TEST_FOLDER")
+    folder = Path(kept or run, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    filled = run / f"{name}-filled"
+    with (run / f"{name}-turn").open("wb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield folder, not filled.exists()
+        filled.touch()
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    """The small fleet, locked and built; not to be changed.
+
+    It is built once. Of several processes each has a copy: what only looks leaves traces, too.
+    """
+    with once(tmp_path_factory, "small-fleet") as (folder, to_fill):
+        first = Workshop(folder=folder)
+        if to_fill:
+            first.lamina("lock")
+            first.lamina("build", *SMALL)
+    if not WORKER:
+        yield first
+        return
+    with a_copy(first, tmp_path_factory.mktemp("built") / "workshop") as workshop:
+        yield workshop
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.conftest import once
 from tests.engine.boxes import Workbench
 
 from lamina.mirrors import find_mirrors
@@ -21,21 +22,23 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with the essential packages, dpkg and perl among them; not to be changed.
 
     They are unpacked and not configured, which is quicker and enough to run programs.
-    LAMINA_TEST_FOLDER names a folder to keep and use again, which makes the next run quicker.
     """
-    kept = os.environ.get("LAMINA_TEST_FOLDER")
-    path = Path(kept or tmp_path_factory.getbasetemp(), "essential-root")
-    if path.exists():
+    with once(tmp_path_factory, "essential") as (folder, _):
+        path = folder / "root"
+        if not path.exists():
+            _make_root(path)
         return path
+
+
+def _make_root(path: Path) -> None:
     prefix = "LAMINA_MIRROR_"
     given = {
         name.removeprefix(prefix).lower().replace("_", "-"): address
         for name, address in os.environ.items()
         if name.startswith(prefix)
     }
-    made = path.with_name("essential-root.new")
+    made = path.with_name("root.new")
     shutil.rmtree(made, ignore_errors=True)
-    made.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [
             # Its mounts must not be seen here: an interrupted clean-up would walk into them.
@@ -50,7 +53,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("passwd", "group"):
         shutil.copy(made / f"usr/share/base-passwd/{name}.master", made / "etc" / name)
     made.rename(path)
-    return path
 
 
 @pytest.fixture

@@ -245,7 +245,7 @@ class Machine:
         """See that all of it can be found from outside."""
         assert self.libc.shmget(self.key, 0, 0) == self.memory
         assert self.shared.exists()
-        assert processes_with(self.mark)
+        assert eventually(lambda: bool(processes_with(self.mark)))
         for server in (self.port, self.abstract):
             with socket.socket(server.family) as client:
                 client.connect(server.getsockname())
