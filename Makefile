@@ -47,6 +47,10 @@ distributions: setup ## build and test the whole fleet for the further distribut
 secrets: setup ## build every image of the catalogue, and look for secrets in all of them
 	LAMINA_SECRETS=all $(BIN)/pytest tests/whole/test_secrets.py
 
+.PHONY: pipelines
+pipelines: setup ## run the jobs of generated pipelines on this machine, over the small fleet
+	LAMINA_PIPELINES=all $(BIN)/pytest tests/ci
+
 .PHONY: format
 format: environment ## format the code, mend what ruff can mend
 	$(BIN)/ruff format .

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,24 +78,21 @@ class GitLab:
                 lines = (workspace / report).read_text().splitlines()
                 found |= dict(line.split("=", 1) for line in lines)
             if ran.code == 0 and job["cache"]["policy"] == "pull-push":
-                self._give(job["cache"], workspace, environment)
+                self.keep(job["cache"]["paths"], workspace, _key(job["cache"], environment))
             shutil.rmtree(workspace)
             done[name] = Job(outcome="failure" if ran.code else "success", output=ran.output)
         return done
 
-    def _cache(self, cache: Mapping[str, Any], variables: Mapping[str, str]) -> Path:
-        key = re.sub(r"\$(\w+)", lambda match: variables[match[1]], cache["key"])
-        return self.folder / f"cache-{key}"
-
     def _take(self, cache: Mapping[str, Any], workspace: Path, at: Mapping[str, str]) -> None:
-        if self._cache(cache, at).exists():
-            shutil.copytree(self._cache(cache, at), workspace, dirs_exist_ok=True, symlinks=True)
+        archive = self.folder / f"cache-{_key(cache, at)}"
+        if archive.exists():
+            shutil.copytree(archive, workspace, dirs_exist_ok=True, symlinks=True)
 
-    def _give(self, cache: Mapping[str, Any], workspace: Path, at: Mapping[str, str]) -> None:
+    def keep(self, paths: Sequence[str], workspace: Path, key: str) -> None:
         """Keep what an archive of GitLab's does: no owners, nothing but files and folders."""
-        target = self._cache(cache, at)
+        target = self.folder / f"cache-{key}"
         shutil.rmtree(target, ignore_errors=True)
-        for path in cache["paths"]:
+        for path in paths:
             if (workspace / path).exists():
                 (target / path).parent.mkdir(parents=True, exist_ok=True)
                 command = [
@@ -108,6 +105,10 @@ class GitLab:
                 subprocess.run([str(word) for word in command], check=True)
         special = ["find", str(target), "!", "-type", "f", "!", "-type", "d", "!", "-type", "l"]
         subprocess.run([*special, "-delete"], check=True)
+
+
+def _key(cache: Mapping[str, Any], variables: Mapping[str, str]) -> str:
+    return re.sub(r"\$(\w+)", lambda match: variables[match[1]], cache["key"])
 
 
 def _rule(rules: list[Mapping[str, Any]], variables: Mapping[str, str]) -> Mapping[str, Any] | None:

@@ -88,7 +88,7 @@ def listed(value: Any) -> Iterator[str]:
 
 
 def _plan(request: Request) -> Mapping[str, Any]:
-    changed = scripts.PLAN + 'echo "changed=$changed" >>"$GITHUB_OUTPUT"\n'
+    changed = scripts.decide(request) + 'echo "changed=$changed" >>"$GITHUB_OUTPUT"\n'
     return {
         "name": "lock and plan",
         **_machine(request, minutes=30),
@@ -96,9 +96,14 @@ def _plan(request: Request) -> Mapping[str, Any]:
         "env": {"LAMINA_IMAGES": request.images()},
         "steps": [
             *_set_up(),
-            _restore(),
+            _restore(request),
             {"name": "Lock", "run": scripts.LOCK},
-            {"name": "Plan", "id": "plan", "run": changed},
+            {
+                "name": "Plan",
+                "id": "plan",
+                **({"env": dict(_SECRETS)} if request.cache else {}),
+                "run": (scripts.LOGIN if request.cache else "") + changed,
+            },
             {
                 "name": "Keep the lock",
                 "uses": _action("actions/upload-artifact"),
@@ -157,7 +162,7 @@ def _build_steps(request: Request, *, name: str) -> list[Mapping[str, Any]]:
     }
     return [
         *_set_up(),
-        _restore(),
+        _restore(request),
         _locked(request),
         {"name": "Build and test", "env": dict(_SECRETS), "run": scripts.LOGIN + scripts.BUILD},
         *([share] if request.cache else []),
@@ -177,7 +182,7 @@ def _publish(request: Request) -> Mapping[str, Any]:
         "env": {"LAMINA_IMAGES": request.images()},
         "steps": [
             *_set_up(),
-            _restore(),
+            _restore(request),
             _locked(request),
             {"name": "Build and test", "env": dict(_SECRETS), "run": scripts.LOGIN + scripts.BUILD},
             {"name": "Publish", "env": dict(_SECRETS), "run": scripts.LOGIN + scripts.PUBLISH},
@@ -191,7 +196,7 @@ def _publish(request: Request) -> Mapping[str, Any]:
                 "name": "Save the store",
                 "uses": _action("actions/cache", "save"),
                 "with": {
-                    "path": _lines(scripts.KEPT),
+                    "path": _lines(scripts.kept(request)),
                     "key": f"{_CACHE_KEY}${{{{ github.run_id }}}}",
                 },
             },
@@ -223,12 +228,12 @@ def _set_up() -> list[Mapping[str, Any]]:
     ]
 
 
-def _restore() -> Mapping[str, Any]:
+def _restore(request: Request) -> Mapping[str, Any]:
     return {
         "name": "Restore the store",
         "uses": _action("actions/cache", "restore"),
         "with": {
-            "path": _lines(scripts.KEPT),
+            "path": _lines(scripts.kept(request)),
             "key": f"{_CACHE_KEY}${{{{ github.run_id }}}}",
             "restore-keys": _CACHE_KEY,
         },

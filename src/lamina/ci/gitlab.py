@@ -63,7 +63,7 @@ def _common(request: Request) -> Mapping[str, Any]:
         "image": _DEBIAN,
         **({"tags": [request.runner]} if request.runner else {}),
         "interruptible": True,
-        "cache": {"key": _STORE_CACHE, "paths": list(scripts.KEPT), "policy": "pull"},
+        "cache": {"key": _STORE_CACHE, "paths": list(scripts.kept(request)), "policy": "pull"},
     }
 
 
@@ -73,10 +73,10 @@ def _plan(request: Request) -> Mapping[str, Any]:
         "stage": "plan",
         "timeout": "30 minutes",
         "variables": {"LAMINA_IMAGES": request.images()},
-        "before_script": _set_up(),
+        "before_script": [*_set_up(), *([scripts.LOGIN] if request.cache else [])],
         "script": [
             scripts.LOCK,
-            scripts.PLAN,
+            scripts.decide(request),
             'echo "LAMINA_CHANGED=$changed" >lamina.env\n',
         ],
         "artifacts": {
@@ -134,7 +134,7 @@ def _publish(request: Request) -> Mapping[str, Any]:
         "environment": "lamina",
         "rules": [{"if": _PUBLISHES}],
         "variables": {"LAMINA_IMAGES": request.images()},
-        "cache": {"key": _STORE_CACHE, "paths": list(scripts.KEPT), "policy": "pull-push"},
+        "cache": {"key": _STORE_CACHE, "paths": list(scripts.kept(request)), "policy": "pull-push"},
         "before_script": [*_set_up(), scripts.LOGIN],
         "script": [scripts.BUILD, scripts.PUBLISH, scripts.TIDY],
         "artifacts": {"when": "always", "paths": [scripts.DIGESTS, scripts.LOGS]},

@@ -15,13 +15,8 @@ STORE = "lamina-store"
 VENV = "lamina-venv"
 DIGESTS = "lamina.digests.json"
 
-# What of a store is worth keeping. Trees of units are made again from the downloads: no archive
-# brings them back as they were, and the store would not take them for its own.
-KEPT = tuple(
-    f"{STORE}/{name}"
-    for name in ("built", "deltas", "downloads", "format", "layers", "oci", "runs")
-)
 LOGS = f"{STORE}/logs"
+_KEPT = ("built", "deltas", "downloads", "format", "layers", "oci", "runs")
 
 PACKAGES = """\
 export DEBIAN_FRONTEND=noninteractive
@@ -45,20 +40,8 @@ else
 fi
 """
 
-SHOW_PLAN = """\
+_IMAGES = """\
 read -ra images <<<"$LAMINA_IMAGES"
-lamina plan "${images[@]}"
-"""
-
-# Exit code 2 of `--detailed-exitcode` means changes; that of a wrong catalogue comes up before.
-PLAN = f"""\
-{SHOW_PLAN}code=0
-lamina plan "${{images[@]}}" --detailed-exitcode >/dev/null || code=$?
-case $code in
-    0) changed=false ;;
-    2) changed=true ;;
-    *) exit "$code" ;;
-esac
 """
 
 # The password goes through a pipe, into REGISTRY_AUTH_FILE.
@@ -76,25 +59,57 @@ if [[ -n ${{LAMINA_REGISTRY_PASSWORD:-}} ]]; then
 {indent(SIGN_IN, "    ")}fi
 """
 
-BUILD = """\
-read -ra images <<<"$LAMINA_IMAGES"
-lamina build "${images[@]}"
+BUILD = f"""\
+{_IMAGES}lamina build "${{images[@]}}"
 """
 
-SHARE = """\
-read -ra images <<<"$LAMINA_IMAGES"
-lamina publish "${images[@]}" --to "$LAMINA_CACHE"
+SHARE = f"""\
+{_IMAGES}lamina publish "${{images[@]}}" --to "$LAMINA_CACHE"
 """
 
 PUBLISH = f"""\
-read -ra images <<<"$LAMINA_IMAGES"
-lamina publish "${{images[@]}}" --due --to "$LAMINA_REGISTRY" --names "$LAMINA_NAMES" \\
+{_IMAGES}lamina publish "${{images[@]}}" --due --to "$LAMINA_REGISTRY" --names "$LAMINA_NAMES" \\
     --digests {DIGESTS}
 """
 
 TIDY = """\
 lamina gc
 """
+
+
+def plan(request: Request) -> str:
+    """Return the script that shows the plan; what the shared cache has need not be built."""
+    return f"{_IMAGES}{_plan(request)}\n"
+
+
+def decide(request: Request) -> str:
+    """Return the script that shows the plan, and sets `changed` to `true` or `false`.
+
+    Exit code 2 of `--detailed-exitcode` means changes; that of a wrong catalogue comes up before.
+    """
+    return f"""\
+{plan(request)}code=0
+{_plan(request)} --detailed-exitcode >/dev/null || code=$?
+case $code in
+    0) changed=false ;;
+    2) changed=true ;;
+    *) exit "$code" ;;
+esac
+"""
+
+
+def _plan(request: Request) -> str:
+    return 'lamina plan "${images[@]}"' + (" --cached" if request.cache else "")
+
+
+def kept(request: Request) -> tuple[str, ...]:
+    """Return what of a store is worth keeping between runs.
+
+    Trees of units and deltas that were copied are not what a store takes for its own: it makes
+    them again. From the shared cache it gets deltas that it does, so finished images stay there.
+    """
+    names = ("downloads", "format") if request.cache else _KEPT
+    return tuple(f"{STORE}/{name}" for name in names)
 
 
 def environment(request: Request) -> Mapping[str, str]:

@@ -52,7 +52,7 @@ def files(request: Request) -> Mapping[str, str]:
         FILE: _configuration(request),
         f"{_PLAYBOOKS}/pre.yaml": _play(request, _set_up()),
         f"{_PLAYBOOKS}/build.yaml": _play(
-            request, [lock, _script("Plan", scripts.SHOW_PLAN), build]
+            request, [lock, _script("Plan", scripts.plan(request)), build]
         ),
         **(
             {f"{_PLAYBOOKS}/share.yaml": _play(request, [lock, *_signed_in([build, share])])}
