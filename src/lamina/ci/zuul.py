@@ -156,8 +156,14 @@ def _play(request: Request, tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[
         {
             "name": "Lamina",
             "hosts": "all",
-            "environment": {**scripts.environment(request), **_ENVIRONMENT},
-            "tasks": list(tasks),
+            "tasks": [
+                {
+                    "name": "Work in the repository",
+                    # Not that of the play: facts are gathered in it, and some are asked for here.
+                    "environment": {**scripts.environment(request), **_ENVIRONMENT},
+                    "block": list(tasks),
+                }
+            ],
         }
     ]
 
