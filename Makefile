@@ -7,7 +7,7 @@ SHELL := bash
 
 BIN := .venv/bin
 DISTRO := debian-13
-BENCHMARKS := layering command unit profile install fleet
+BENCHMARKS := layering command unit profile install fleet publish
 
 .PHONY: help
 help: ## list these targets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from lamina.errors import BuildError, Fault, LockError
 from lamina.model.built import ENGINE, Built, Inputs
@@ -54,6 +54,18 @@ def make_plan(
             faults.append(Fault(image.place, f"image {image.id} is not in the lock", _LOCK_AGAIN))
     LockError.raise_all(faults)
     return Plan(steps=tuple(steps.values()))
+
+
+def with_pulls(plan: Plan, places: Mapping[ImageId, str]) -> Plan:
+    """Return a plan with those of its images marked that come from caches; `places` names these."""
+    return Plan(
+        steps=tuple(
+            replace(step, action="pull", reasons=(f"in the cache {places[step.image]}",))
+            if step.image in places
+            else step
+            for step in plan.steps
+        )
+    )
 
 
 def obstacles(catalog: Catalog, lock: Lock | None = None) -> Mapping[ImageId, str]:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
 
 from lamina.errors import Fault, UsageError
 from lamina.model.architecture import architecture_of
 from lamina.model.lock import LAYER_BUDGET, MOST_LAYERS
+from lamina.model.reference import Namespace
 from lamina.model.spelling import did_you_mean
+from lamina.registry import Access, access_of
 
 FILE = "lamina.toml"
 _MIRROR = "LAMINA_MIRROR_"
@@ -33,8 +35,10 @@ class Settings:
     jobs: int  # how many images are built at a time
     mirrors: Mapping[str, str]  # repository name to the address that serves it
     profiles: Mapping[str, tuple[str, ...]]  # name to the selection terms it stands for
+    caches: tuple[Namespace, ...] = ()  # asked in this order; trusted with images
     layer_budget: int | None = None  # layers of one image; None: those that the lock is made for
     docker_host: str = ""  # where Docker's daemon listens; empty: where it does by default
+    access: Access = field(default_factory=Access)  # to registries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ class Flags:
     distro: str | None = None
     jobs: int | None = None
     layer_budget: int | None = None
+    ca: Path | None = None  # of registries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +87,19 @@ def read_settings(flags: Flags, surroundings: Surroundings) -> Settings:
         layer_budget=flags.layer_budget or _layer_budget(given) or file.layer_budget,
         mirrors=dict(file.mirrors) | _mirrors(given),
         profiles=file.profiles,
+        caches=file.caches,
         docker_host=given.get("DOCKER_HOST", ""),
+        access=access_of(given, ca=flags.ca),
     )
+
+
+def _namespace(value: object) -> Namespace:
+    if not isinstance(value, str):
+        raise ValueError("input should be a text")  # pydantic knows no other
+    try:
+        return Namespace.parse(value)
+    except UsageError as error:
+        raise ValueError(f"{value}: {error.faults[0].message}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +115,7 @@ class _File:
     architecture: str = ""
     jobs: Annotated[int, Field(gt=0)] | None = None
     layer_budget: Annotated[int, Field(gt=1, le=MOST_LAYERS)] | None = None
+    caches: tuple[Annotated[Namespace, PlainValidator(_namespace)], ...] = ()
     mirrors: Mapping[str, str] = field(default_factory=dict)
     profiles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -134,7 +151,7 @@ def _fault(location: tuple[int | str, ...], kind: str, message: str, text: str) 
     keys = [str(part) for part in location if isinstance(part, str) and part in text]
     place = f"{FILE}:{_line(text, keys)}"
     if kind != "unexpected_keyword_argument":
-        reason = message.replace("tuple", "list")
+        reason = message.replace("tuple", "list").removeprefix("Value error, ")
         return Fault(place, f"{'.'.join(keys)}: {reason[:1].lower()}{reason[1:]}")
     remedy = did_you_mean(keys[-1], _KEYS, otherwise=f"the keys are {', '.join(_KEYS)}")
     return Fault(place, f"unknown key '{keys[-1]}'", remedy)

@@ -38,16 +38,18 @@ class Finished:
     messages: str  # what it wrote to standard error
 
 
-def run(arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Finished:
+def run(
+    arguments: Sequence[str], *, environment: Mapping[str, str] | None = None, given: str = ""
+) -> Finished:
     """Return what came of a program, whatever its exit code.
 
-    `environment` takes the place of lamina's own. Raises `UsageError` when the program is not
-    installed.
+    `environment` takes the place of lamina's own, `given` is what it reads from standard input.
+    Raises `UsageError` when the program is not installed.
     """
     try:
         done = subprocess.run(
             list(arguments),
-            stdin=subprocess.DEVNULL,
+            input=given.encode(),
             capture_output=True,
             env=dict(environment) if environment is not None else None,
             check=False,

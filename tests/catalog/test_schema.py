@@ -22,6 +22,7 @@ REFUSED = [
     "bad-number",
     "bad-package-name",
     "bad-port",
+    "cadences-with-faults",
     "file-source-with-dots",
     "key-without-value",
     "kind-unknown",
@@ -38,6 +39,7 @@ REFUSED = [
 
 GOOD = [
     "good-artifacts",
+    "good-cadences",
     "good-inheritance",
     "good-overlay-changes",
     "good-service-test",
@@ -45,7 +47,7 @@ GOOD = [
     "good-types",
 ]
 
-SINGLE = ("users.yaml", "sources.yaml", "rules.yaml")
+SINGLE = ("users.yaml", "sources.yaml", "rules.yaml", "cadences.yaml")
 
 
 def catalogue_files(folder: Path) -> list[Path]:

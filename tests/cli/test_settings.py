@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from lamina.errors import UsageError
+from lamina.model.reference import Namespace
+from lamina.registry import access_of
 from lamina.settings import Flags, Settings, Surroundings, read_settings
 
 
@@ -30,6 +32,7 @@ def test_nothing_given_is_enough(tmp_path: Path) -> None:
         jobs=3,
         mirrors={},
         profiles={},
+        access=access_of({"HOME": "/home/me"}),
     )
 
 
@@ -59,6 +62,7 @@ def test_every_key_of_the_file_is_read_and_paths_are_relative_to_it(tmp_path: Pa
         architecture = "arm64"
         jobs = 7
         layer_budget = 40
+        caches = ["registry.example:5000/fleet", "http://127.0.0.1:5000"]
         [mirrors]
         debian = "https://mirror.example/debian"
         [profiles]
@@ -76,6 +80,11 @@ def test_every_key_of_the_file_is_read_and_paths_are_relative_to_it(tmp_path: Pa
         layer_budget=40,
         mirrors={"debian": "https://mirror.example/debian"},
         profiles={"main": ("kind:infra", "nova+")},
+        caches=(
+            Namespace(host="registry.example:5000", path="fleet"),
+            Namespace(host="127.0.0.1:5000", clear=True),
+        ),
+        access=access_of({"HOME": "/home/me"}),
     )
 
 
@@ -162,7 +171,7 @@ def test_jobs_of_the_environment_must_be_a_number(tmp_path: Path, jobs: str) -> 
         (
             '[profiles]\nx = ["a"]\n[zzz]\n',
             "lamina.toml:3: unknown key 'zzz'\n  the keys are catalog, store, lock, distro, "
-            "architecture, jobs, layer_budget, mirrors, profiles",
+            "architecture, jobs, layer_budget, caches, mirrors, profiles",
         ),
         (
             "jobs = 1\nlayer_budget = 126\n",
@@ -177,6 +186,11 @@ def test_jobs_of_the_environment_must_be_a_number(tmp_path: Path, jobs: str) -> 
             "[mirrors]\ndebian = 5\n",
             "lamina.toml:2: mirrors.debian: input should be a valid string",
         ),
+        (
+            'jobs = 1\ncaches = ["registry/fleet"]\n',
+            "lamina.toml:2: caches: registry/fleet: 'registry' is no registry",
+        ),
+        ("caches = [5]\n", "lamina.toml:1: caches: input should be a text"),
         ("store = \n", "lamina.toml:1: not TOML: invalid value"),
         (
             "jbos = 1\ndistro = 2\n",

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from lamina.catalog import load_catalog
 
-PROGRAMS = ("command", "fleet", "install", "layering", "profile", "unit")
+PROGRAMS = ("command", "fleet", "install", "layering", "profile", "publish", "unit")
 
 
 def test_make_bench_runs_every_program_of_the_folder(checkout: Path) -> None:

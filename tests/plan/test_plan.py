@@ -27,7 +27,7 @@ from lamina.model.digest import Digest
 from lamina.model.image import FileCopy, Image, ImageId, Kind, Runtime, Type, User
 from lamina.model.lock import DpkgCall, Lock, UnitRef
 from lamina.model.plan import Plan
-from lamina.plan import make_plan, refuse_unbuildable
+from lamina.plan import make_plan, refuse_unbuildable, with_pulls
 
 BASE, CRON, MARIADB = ImageId("base"), ImageId("cron"), ImageId("mariadb")
 PACKAGES = {
@@ -543,3 +543,15 @@ def test_ten_thousand_images_are_planned_in_under_five_seconds() -> None:
 
     assert len(plan.with_action("keep")) == 10_000
     assert seconds < 5
+
+
+def test_what_a_cache_has_is_pulled_and_says_from_where(
+    catalog: Catalog, lock: Lock, current: dict[ImageId, Built]
+) -> None:
+    plan = make_plan(catalog, lock, current, everything(catalog))
+
+    steps = with_pulls(plan, {CRON: "registry.example/fleet"}).by_id()
+
+    assert steps[CRON].action == "pull"
+    assert steps[CRON].reasons == ("in the cache registry.example/fleet",)
+    assert steps[BASE] == plan.by_id()[BASE]

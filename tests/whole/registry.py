@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import time
@@ -15,8 +16,9 @@ from tests.whole.engines import run
 _CONFIGURATION = """\
 version: 0.1
 log: {{level: error}}
-storage: {{filesystem: {{rootdirectory: {folder}/data}}}}
-http: {{addr: "{address}"}}
+storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}
+http: {{addr: "{address}"{http}}}
+{auth}
 """
 
 
@@ -43,15 +45,52 @@ class Registry:
         found = (self.folder / "data").glob("docker/registry/v2/blobs/sha256/*/*/data")
         return {f"sha256:{data.parent.name}": data.stat().st_size for data in found}
 
+    def tags(self) -> Mapping[str, str]:
+        """Return the digest that every tag in the registry points at, by `REPOSITORY:TAG`."""
+        root = self.folder / "data/docker/registry/v2/repositories"
+        links = root.glob("**/_manifests/tags/*/current/link")
+        return {
+            f"{link.parents[4].relative_to(root)}:{link.parents[1].name}": link.read_text()
+            for link in links
+        }
+
+    def unresolved(self) -> list[str]:
+        """Return the tags whose manifest is not there, or not with all its blobs."""
+        root = self.folder / "data/docker/registry/v2/repositories"
+        blobs = self.blobs()
+        found = []
+        for name, digest in self.tags().items():
+            repository = root / name.rpartition(":")[0]
+            data = self._data(digest)
+            if not data.exists() or not self._link(repository / "_manifests/revisions", digest):
+                found.append(name)
+                continue
+            manifest = json.loads(data.read_text())
+            for part in (manifest["config"], *manifest["layers"]):
+                linked = self._link(repository / "_layers", part["digest"])
+                if not linked or blobs.get(part["digest"]) != part["size"]:
+                    found.append(name)
+        return found
+
+    def _data(self, digest: str) -> Path:
+        hex_ = digest.removeprefix("sha256:")
+        return self.folder / f"data/docker/registry/v2/blobs/sha256/{hex_[:2]}/{hex_}/data"
+
+    def _link(self, folder: Path, digest: str) -> bool:
+        return (folder / digest.replace(":", "/") / "link").exists()
+
 
 @contextmanager
-def registry(folder: Path) -> Iterator[Registry]:
-    """Give a registry whose state is in `folder`."""
+def registry(folder: Path, *, http: str = "", auth: str = "") -> Iterator[Registry]:
+    """Give a registry whose state is in `folder`; `http` and `auth` go into its configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     configuration = folder / "config.yml"
-    configuration.write_text(_CONFIGURATION.format(folder=folder, address=address))
+    configuration.write_text(
+        _CONFIGURATION.format(folder=folder, address=address, http=http, auth=auth)
+    )
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             ["docker-registry", "serve", str(configuration)], stdout=log, stderr=log

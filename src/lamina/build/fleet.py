@@ -53,6 +53,7 @@ class Order:
     pending: frozenset[ImageId]  # those that may have to be built or tested
     current: Mapping[ImageId, Built]  # what the store has of them
     inputs: InputsOf
+    pulled: Mapping[ImageId, str]  # from which cache those are that were just taken from one
     jobs: int
     test: bool
 
@@ -177,6 +178,8 @@ class _Fleet:
         self._listen(ImageStarted(image=image, expected=expected))
         try:
             outcome = self._make(self._images[image])
+            if outcome == "pulled":
+                message = f"from the cache {self._order.pulled[image]}"
         except Stopped:
             outcome = "interrupted"
         except ImageTestError as error:
@@ -201,7 +204,7 @@ class _Fleet:
             found = self._found(image.id, inputs.key())
             if isinstance(found, Fault):
                 self._listen(Note(message=f"{found.message}: {image.id} is built again"))
-            outcome: Outcome = "unchanged"
+            outcome: Outcome = "pulled" if image.id in self._order.pulled else "unchanged"
             if isinstance(found, Built):
                 built = replace(found, id=image.id)
             else:

@@ -38,15 +38,15 @@ from lamina.engine.stack import (
 )
 from lamina.engine.unit import TREE, UnitFacts
 from lamina.errors import BuildError, Fault
-from lamina.model.built import ENGINE, Built, Inputs, Layer
+from lamina.model.built import Built, Inputs, Layer
 from lamina.model.catalog import PathRule
-from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import Image
 from lamina.model.lock import LockedImage, UnitRef
 from lamina.oci.entry import Entry
 from lamina.oci.image import make_config, make_manifest
-from lamina.oci.layer import CODEC, write_layer, write_unit_layer
+from lamina.oci.layer import write_layer, write_unit_layer
 from lamina.oci.tree import scan_tree, scan_upper
+from lamina.store.layers import made_of
 from lamina.store.store import Store
 
 Step = Callable[[str], None]
@@ -295,10 +295,9 @@ def _layers(
 
 def _unit_layer(job: Job, store: Store, group: Sequence[str]) -> Layer:
     """Return the layer of units, the first one topmost; written unless it was before."""
-    digests = [str(job.facts[key].digest) for key in group]
-    made_of = Digest.of(canonical_json([ENGINE, CODEC, digests]))
-    with store.exclusive(f"layer-{made_of.hex}"):
-        layer = store.layers.find(made_of)
+    name = made_of(job.facts[key].digest for key in group)
+    with store.exclusive(f"layer-{name.hex}"):
+        layer = store.layers.find(name)
         if layer is None:
             layer = write_unit_layer(
                 {
@@ -309,7 +308,7 @@ def _unit_layer(job: Job, store: Store, group: Sequence[str]) -> Layer:
                 # A layer of units depends on nothing but its units.
                 mtime_limit=max(job.facts[key].epoch for key in group),
             )
-            store.layers.keep(made_of, layer)
+            store.layers.keep(name, layer)
     return layer
 
 

@@ -29,6 +29,7 @@ from lamina.catalog.texts import (
     VariableName,
     fault,
 )
+from lamina.model.cadence import Cadence
 from lamina.model.image import Kind, Type
 
 T = TypeVar("T")
@@ -187,6 +188,7 @@ class ChangeForm:
     healthcheck: Annotated[
         ValueChange[Healthcheck] | None, Field(description="Another health check.")
     ] = None
+    cadence: Annotated[ValueChange[Cadence] | None, Field(description="Another cadence.")] = None
     distros: Annotated[
         MapChange[DistroWord] | None,
         Field(description="Other distributions that cannot have the image."),

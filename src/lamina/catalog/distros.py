@@ -107,6 +107,7 @@ def choose_distro(
                 components=repository.components,
                 keyring=_keyring(key, repository, document, folders),
                 default=repository.default,
+                security=repository.security,
             )
             for key, repository in sorted(form.repositories.items())
         ),

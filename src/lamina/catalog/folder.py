@@ -17,8 +17,9 @@ DISTROS = "distros"
 ACCOUNTS = "users.yaml"
 SOURCES = "sources.yaml"
 RULES = "rules.yaml"
+CADENCES = "cadences.yaml"
 FILES = "files"
-_CONTENT = (*FAMILIES, DISTROS, ACCOUNTS, SOURCES, RULES, FILES)
+_CONTENT = (*FAMILIES, DISTROS, ACCOUNTS, SOURCES, RULES, CADENCES, FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

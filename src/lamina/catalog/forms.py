@@ -34,6 +34,7 @@ from lamina.catalog.texts import (
     SignalName,
     VariableName,
 )
+from lamina.model.cadence import Cadence
 from lamina.model.catalog import Backend
 from lamina.model.image import Kind, Type
 
@@ -143,6 +144,13 @@ class ImageForm:
         Healthcheck | None,
         Field(description="A command that tells whether a container works; inherited."),
     ] = None
+    cadence: Annotated[
+        Cadence | None,
+        Field(
+            description="How often the image is published once it has changed: `daily`, `weekly` "
+            "or `on-change`; its kind's in `cadences.yaml` if absent."
+        ),
+    ] = None
     distros: Annotated[
         dict[DistroWord, Line],
         Field(description="Distributions that cannot have the image, each with the reason."),
@@ -244,6 +252,10 @@ class RepositoryForm:
     default: Annotated[
         StrictBool, Field(description="Whether all images use it, not only those that ask.")
     ] = True
+    security: Annotated[
+        StrictBool,
+        Field(description="Whether what it has cannot wait: its updates are published at once."),
+    ] = False
 
 
 @with_config(CLOSED)

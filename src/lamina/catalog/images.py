@@ -14,6 +14,7 @@ from lamina.catalog.proofs import CommandProofForm, ServiceProofForm, config_tex
 from lamina.catalog.specs import Spec, Specs
 from lamina.model.architecture import architecture_of, machine_of
 from lamina.model.artifact import Artifact
+from lamina.model.cadence import Cadence
 from lamina.model.catalog import Distro
 from lamina.model.image import (
     FileCopy,
@@ -35,11 +36,16 @@ Copies = Mapping[str, tuple[FileCopy, ...]]
 
 
 def make_images(
-    specs: Specs, accounts: Accounts, copies: Copies, distro: Distro
+    specs: Specs,
+    accounts: Accounts,
+    copies: Copies,
+    distro: Distro,
+    cadences: Mapping[Kind, Cadence],
 ) -> tuple[Image, ...]:
     """Return the images of `specs`, which have no faults: parents before children, else by name.
 
     `copies` are the files of each image, by the name of its spec.
+    `cadences` are those of images that have none of their own.
     """
     images: dict[ImageId, Image] = {}
     for spec in _parents_first(specs):
@@ -53,6 +59,7 @@ def make_images(
             # Filled last: a word that is inherited means the image that inherits it.
             runtime=_filled(image, distro),
             unbuildable=specs.obstacle(image.id.name),
+            cadence=specs.by_name[image.id.name].form.cadence or cadences[image.kind],
         )
         for image in images.values()
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lamina.catalog.accounts import read_accounts
+from lamina.catalog.cadences import read_cadences
 from lamina.catalog.distros import choose_distro, read_distros
 from lamina.catalog.entries import read_entries
 from lamina.catalog.files import copy_files
@@ -37,12 +38,14 @@ def load_catalog(
     rules = read_rules(layers, distros)
     accounts = read_accounts(layers)
     sources = read_sources(layers)
+    cadences = read_cadences(layers)
     entries = read_entries(layers)
     faults = [
         *distros.faults,
         *rules.faults,
         *accounts.faults,
         *sources.faults,
+        *cadences.faults,
         *entries.faults,
     ]
     if distro not in distros.by_name:
@@ -57,7 +60,7 @@ def load_catalog(
     copies, found = copy_files(specs, layers)
     faults.extend(found)
     CatalogError.raise_all(faults)
-    images = make_images(specs, accounts, copies, chosen)
+    images = make_images(specs, accounts, copies, chosen, cadences.by_kind)
     return Catalog(distro=chosen, images=images, sources=sources.urls)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from lamina.catalog.artifact_parts import SourcesForm
+from lamina.catalog.cadences import CadencesForm
 from lamina.catalog.forms import AccountsForm, DistroForm, FamilyForm, RulesForm
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -23,6 +24,7 @@ def json_schema() -> dict[str, Any]:
         "distro": DistroForm,
         "sources": SourcesForm,
         "rules": RulesForm,
+        "cadences": CadencesForm,
         "accounts": AccountsForm,
     }
     references, schema = TypeAdapter.json_schemas(
@@ -44,7 +46,11 @@ def json_schema() -> dict[str, Any]:
                 "else": {
                     "if": {"required": ["rules"]},
                     "then": by_form["rules"],
-                    "else": by_form["accounts"],
+                    "else": {
+                        "if": {"required": ["cadences"]},
+                        "then": by_form["cadences"],
+                        "else": by_form["accounts"],
+                    },
                 },
             },
         },

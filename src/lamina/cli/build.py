@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from lamina import pipeline
@@ -27,6 +29,7 @@ from lamina.settings import Settings
 
 Without a lock file, one is made first. A failed image blocks only its descendants: the run goes
 on, and the same command takes it up again, for what is built stays built.
+What a cache of lamina.toml has is pulled from there instead.
 
 {SELECTION_HELP} Ancestors come by themselves.
 """,
@@ -35,6 +38,7 @@ on, and the same command takes it up again, for what is built stays built.
         "lamina build --kind infra": "Every infra image.",
         "lamina build mariadb-server 'redis*'": "Some images, and what they stand on.",
         "lamina build ovn-base+ --jobs 4": "An image with its descendants, four at a time.",
+        "lamina build --no-cache": "Everything here, whatever the caches have.",
         "lamina build --json > result.json": "In silence, with the outcome as JSON.",
     },
     exit_codes={
@@ -52,12 +56,21 @@ on, and the same command takes it up again, for what is built stays built.
 @click.option(
     "--verify", is_flag=True, help="First read all that is built, and build anew what is damaged."
 )
+@click.option("--no-cache", is_flag=True, help="Ask no cache of lamina.toml.")
 @json_option
 @settings_options
 def command(
-    settings: Settings, selection: Selection, *, no_test: bool, verify: bool, as_json: bool
+    settings: Settings,
+    selection: Selection,
+    *,
+    no_test: bool,
+    verify: bool,
+    no_cache: bool,
+    as_json: bool,
 ) -> int:
     """Build, and tell what came of it."""
+    if no_cache:
+        settings = replace(settings, caches=())
     with progress(quiet=as_json) as listener:
         result = pipeline.build(
             settings, selection, listener=listener, test=not no_test, verify=verify

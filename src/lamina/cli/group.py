@@ -28,6 +28,9 @@ COMMANDS = MappingProxyType(
         "test": "Run the images' own tests.",
         "run": "Run a command in an image.",
         "export": "Hand images to a folder, an archive or a container engine.",
+        "publish": "Send images to a registry, under all their names.",
+        "names": "List old names of images, and remove expired ones.",
+        "prune": "Delete what a registry keeps of former images.",
         "storage": "Report what images weigh and share.",
         "diff": "Show what changed between two states of an image.",
         "docs": "Write pages about the images of the catalogue.",
@@ -51,7 +54,8 @@ distribution's own tools.
 `lamina COMMAND --help` has examples.
 
 Settings come from flags, else from the environment, else from lamina.toml in the current folder
-(catalog, store, lock, distro, architecture, jobs, layer_budget, mirrors, profiles).
+(catalog, store, lock, distro, architecture, jobs, layer_budget, caches, mirrors,
+profiles).
 
 \b
   LAMINA_STORE            the folder of downloads, units and images

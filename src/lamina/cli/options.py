@@ -13,10 +13,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from lamina import pipeline
-from lamina.errors import LaminaError
+from lamina.errors import LaminaError, UsageError
 from lamina.model.image import Kind
 from lamina.model.lock import LAYER_BUDGET, MOST_LAYERS
+from lamina.model.names import Scheme
 from lamina.model.selection import Selection
+from lamina.model.spelling import did_you_mean
 from lamina.settings import Flags, Settings, Surroundings, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,6 +37,7 @@ def settings_options(function: Callable[..., int]) -> Callable[..., int]:
         distro: str | None,
         jobs: int | None = None,
         layer_budget: int | None = None,
+        ca: Path | None = None,
         **others: Any,
     ) -> int:
         flags = Flags(
@@ -44,6 +47,7 @@ def settings_options(function: Callable[..., int]) -> Callable[..., int]:
             distro=distro,
             jobs=jobs,
             layer_budget=layer_budget,
+            ca=ca,
         )
         return function(settings=read_settings(flags, _surroundings()), **others)
 
@@ -106,6 +110,42 @@ def layer_budget_option(function: F) -> F:
         metavar="N",
         type=click.IntRange(min=2, max=MOST_LAYERS),
         help=f"How many layers an image may have; as in the lock, else {LAYER_BUDGET}, by default.",
+    )(function)
+
+
+def schemes_option(function: F) -> F:
+    """Give a command the schemes of published names, which it gets as `schemes`."""
+    return click.option(
+        "--names",
+        "schemes",
+        metavar="SCHEME,...",
+        callback=lambda _context, _parameter, text: _schemes(text),
+        default=f"{Scheme.SPLIT},{Scheme.LEGACY}",
+        show_default=True,
+        help="The schemes that the images were published under, the present one first.",
+    )(function)
+
+
+def _schemes(text: str) -> tuple[Scheme, ...]:
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if word not in tuple(Scheme):
+            otherwise = f"the schemes are {', '.join(Scheme)}"
+            raise UsageError.one(
+                f"no scheme '{word}'",
+                place="--names",
+                remedy=did_you_mean(word, Scheme, otherwise=otherwise),
+            )
+    return tuple(dict.fromkeys(map(Scheme, words)))
+
+
+def ca_option(function: F) -> F:
+    """Give a command that speaks to registries the option that says whom to trust there."""
+    return click.option(
+        "--ca",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Trust this certificate authority too, in PEM form.",
     )(function)
 
 

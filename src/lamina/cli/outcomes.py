@@ -20,6 +20,7 @@ from lamina.model.proof import Phase, Proof
 _ORDER: tuple[Outcome, ...] = (
     "built",
     "tested",
+    "pulled",
     "unchanged",
     "failed",
     "not fetched",

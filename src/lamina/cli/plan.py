@@ -15,7 +15,7 @@ from lamina.cli.options import (
     selection_options,
     settings_options,
 )
-from lamina.cli.output import print_json, show_table
+from lamina.cli.output import note, print_json, show_table
 from lamina.console import Table
 from lamina.model.plan import Plan
 from lamina.model.selection import Selection
@@ -31,7 +31,8 @@ _CHANGES = 2
     help=f"""Say what a build would do, and why. Needs no network, and changes nothing.
 
 An image that is built only because its parent is may be kept after all, when the parent comes
-out the same.
+out the same. With --cached, the caches of lamina.toml are asked which images would be pulled
+instead.
 
 {SELECTION_HELP}
 """,
@@ -39,9 +40,10 @@ out the same.
         "lamina plan": "What has changed in the whole fleet.",
         "lamina plan ovn-base+ --json": "The same of one part, with every reason.",
         "lamina plan --detailed-exitcode": "For a script: is there anything to do?",
+        "lamina plan --cached": "What of it others have built, and what is left to build.",
     },
     exit_codes={
-        0: "the plan is shown; with --detailed-exitcode: nothing is to be built",
+        0: "the plan is shown; with --detailed-exitcode: nothing is to be built or pulled",
         2: f"{WRONG}; with --detailed-exitcode also: there are changes",
     },
 )
@@ -49,13 +51,22 @@ out the same.
 @click.option(
     "--detailed-exitcode", "detailed", is_flag=True, help="Exit with 2 when there are changes."
 )
+@click.option(
+    "--cached", is_flag=True, help="Ask the caches of lamina.toml, which needs a network."
+)
 @json_option
 @settings_options
-def command(settings: Settings, selection: Selection, *, detailed: bool, as_json: bool) -> int:
+def command(
+    settings: Settings, selection: Selection, *, detailed: bool, cached: bool, as_json: bool
+) -> int:
     """Show the plan."""
     catalog = pipeline.load(settings)
     locked = pipeline.locked(settings, catalog)
-    plan = pipeline.plan(settings, catalog, locked, pipeline.choose(settings, catalog, selection))
+    chosen = pipeline.choose(settings, catalog, selection)
+    if cached:
+        plan = pipeline.plan_with_caches(settings, catalog, locked, chosen, listener=note)
+    else:
+        plan = pipeline.plan(settings, catalog, locked, chosen)
     if as_json:
         print_json(
             {
@@ -73,7 +84,8 @@ def command(settings: Settings, selection: Selection, *, detailed: bool, as_json
         for fault in pipeline.current(settings).faults:
             click.echo(str(fault), err=True)  # why an image that was built is planned as new
         _show(plan)
-    return _CHANGES if detailed and plan.with_action("build") else 0
+    changed = plan.with_action("build") or plan.with_action("pull")
+    return _CHANGES if detailed and changed else 0
 
 
 def _show(plan: Plan) -> None:
@@ -85,9 +97,10 @@ def _show(plan: Plan) -> None:
                 rows=tuple((str(step.image), step.action, _told(step.reasons)) for step in changed),
             )
         )
+    pulled = len(plan.with_action("pull"))
     click.echo(
-        f"{len(plan.with_action('build'))} to build, {len(plan.with_action('keep'))} unchanged, "
-        f"{len(plan.with_action('blocked'))} blocked"
+        f"{len(plan.with_action('build'))} to build, {f'{pulled} to pull, ' if pulled else ''}"
+        f"{len(plan.with_action('keep'))} unchanged, {len(plan.with_action('blocked'))} blocked"
     )
 
 

@@ -17,6 +17,7 @@ from lamina.model.event import (
     Note,
     Outcome,
     Planned,
+    Sent,
     UnitsMade,
 )
 from lamina.model.image import ImageId
@@ -43,6 +44,7 @@ class Board:
     expected: Mapping[ImageId, float] = field(default_factory=dict)
     jobs: int = 1
     downloaded: Downloaded | None = None
+    sent: Sent | None = None
     units: UnitsMade | None = None
     doing: str = ""
 
@@ -88,6 +90,8 @@ def advanced(board: Board, event: Event, now: float) -> Board:
             )
         case Downloaded():
             return replace(board, downloaded=event)
+        case Sent():
+            return replace(board, sent=event)
         case UnitsMade():
             return replace(board, units=event)
         case Doing():

@@ -29,6 +29,7 @@ Clock = Callable[[], float]  # seconds, from any beginning
 _STYLES: dict[Outcome, str] = {
     "built": "green",
     "tested": "green",
+    "pulled": "green",
     "unchanged": "dim",
     "failed": "bold red",
     "not fetched": "bold red",
@@ -102,6 +103,8 @@ def live_lines(board: Board, now: float) -> list[str]:
             transfers.append(f"downloaded {size_text(load.done)}")
         elif load.done < load.total:
             transfers.append(f"downloaded {size_text(load.done)} of {size_text(load.total)}")
+    if (sent := board.sent) and sent.done < sent.total:
+        transfers.append(f"sent {size_text(sent.done)} of {size_text(sent.total)}")
     if (units := board.units) and units.done < units.total:
         transfers.append(f"unpacked {units.done} of {units.total} packages")
     if transfers:
@@ -157,9 +160,11 @@ def _lines(event: Event, board: Board) -> Iterator[tuple[str, str]]:
 def _plan_line(event: Planned) -> str:
     """Return the plan's counts in a line."""
     plan = event.plan
+    pulled = len(plan.with_action("pull"))
     return ", ".join(
         [
             f"{len(plan.with_action('build'))} to build",
+            *([f"{pulled} to pull"] if pulled else []),
             f"{len(plan.with_action('keep'))} unchanged",
             f"{len(plan.with_action('blocked'))} blocked",
         ]

@@ -1,4 +1,4 @@
-"""Sizes and times as people read them."""
+"""Sizes, times and numbers as people read them."""
 
 from __future__ import annotations
 
@@ -25,3 +25,8 @@ def time_text(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def count_text(number: int, thing: str) -> str:
+    """Return a number of things: `1 blob`, `2 blobs`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -21,6 +21,7 @@ class Repository:
     components: tuple[str, ...]
     keyring: str  # path in the solver's root, or an armoured key of the catalogue's files
     default: bool = True  # in use everywhere, not only where an image asks
+    security: bool = False  # its updates are published at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from lamina.model.proof import Proof
 Outcome = Literal[
     "built",
     "tested",
+    "pulled",
     "unchanged",
     "failed",
     "not fetched",
@@ -38,6 +39,14 @@ class Downloaded:
 
     done: int
     total: int | None  # None where nobody knows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """So much of what a registry lacks has been sent there; bytes."""
+
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,5 +99,7 @@ class Note:
     message: str
 
 
-Event = Planned | Downloaded | UnitsMade | ImageStarted | ImageStep | ImageDone | Doing | Note
+Event = (
+    Planned | Downloaded | Sent | UnitsMade | ImageStarted | ImageStep | ImageDone | Doing | Note
+)
 Listener = Callable[[Event], None]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from lamina.model.artifact import Artifact
+from lamina.model.cadence import Cadence
 from lamina.model.digest import Digest
 
 
@@ -165,5 +166,6 @@ class Image:
     steps: tuple[str, ...] = ()  # shell, run as root without network
     runtime: Runtime = Runtime()
     tests: tuple[ImageTest | ServiceTest, ...] = ()
+    cadence: Cadence = Cadence.WEEKLY
     unbuildable: str = ""  # why this distribution cannot have it
     place: str = ""  # FILE:LINE of its catalogue entry

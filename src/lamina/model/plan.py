@@ -8,7 +8,7 @@ from typing import Literal
 
 from lamina.model.image import ImageId
 
-Action = Literal["build", "keep", "blocked"]
+Action = Literal["build", "pull", "keep", "blocked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,14 +44,18 @@ def write_entries(entries: Iterable[tuple[Entry, Iterable[bytes]]], into: Path) 
     Raises `RefusedError` for what would lie or lead elsewhere, and `OSError`.
     """
     with RootedFolder(into) as root:
-        unpacking = _Unpacking(root)
-        for entry, content in entries:
-            with _detours_told(entry):
-                unpacking.add(entry, content)
-        unpacking.finish()
+        unpack(entries, Unpacking(root))
 
 
-class _Unpacking:
+def unpack(entries: Iterable[tuple[Entry, Iterable[bytes]]], unpacking: Unpacking) -> None:
+    """Put entries with their content where `unpacking` puts them; raises as `write_entries`."""
+    for entry, content in entries:
+        with _detours_told(entry):
+            unpacking.add(entry, content)
+    unpacking.finish()
+
+
+class Unpacking:
     """One layer on its way into a folder."""
 
     def __init__(self, root: RootedFolder) -> None:

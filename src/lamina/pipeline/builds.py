@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from lamina.build.damage import Damages, blob_check, find_damages, mount_check
@@ -20,10 +20,12 @@ from lamina.model.lock import Lock
 from lamina.model.names import Scheme, print_names
 from lamina.model.plan import Plan
 from lamina.model.selection import Selection, with_ancestors
+from lamina.pipeline.cached import Pulled, pull_planned
 from lamina.pipeline.fleet import choose, current, load
 from lamina.pipeline.relock import lock, locked, require_backend
-from lamina.plan import inputs_of, make_plan, refuse_unbuildable, unpinned
+from lamina.plan import inputs_of, make_plan, refuse_unbuildable, unpinned, with_pulls
 from lamina.settings import Settings
+from lamina.store.records import Current
 from lamina.store.store import Store
 
 TAG = "latest"  # of the names in the store's own layout
@@ -60,26 +62,34 @@ def build_images(
     listener: Listener,
     test: bool,
 ) -> RunResult:
-    """Build, test and tag images of a catalogue that has a lock, with all they stand on."""
+    """Build, test and tag images of a catalogue that has a lock, with all they stand on.
+
+    What a cache of the settings has is pulled instead.
+    """
     fleet = locked(settings, catalog)
     there = current(settings)
     if there.index:
         listener(Note(message=str(there.index)))
     images = there.images
-    steps = make_plan(catalog, fleet, images, chosen)
-    listener(
-        Planned(
-            plan=steps,
-            parents={image.id: image.parent for image in catalog.images},
-            expected={image: built.seconds for image, built in images.items()},
-            jobs=settings.jobs,
-        )
-    )
-    order = _order(settings, catalog, fleet, images, steps, test=test)
     store = Store.open(settings.store)
     tag = partial(_tag, catalog, Digest.of(lock_text(fleet).encode()), store)
-    with units_of_store(settings, catalog, store, listener) as units:
-        result = build_fleet(order, store, units, tag=tag, listener=listener)
+    steps = make_plan(catalog, fleet, images, chosen)
+    # What is pulled is not tagged before its turn: nothing may collect it until then.
+    with store.in_use():
+        pulled = pull_planned(settings, catalog, fleet, images, steps, listener=listener)
+        known = {**images, **pulled.images}
+        steps = with_pulls(make_plan(catalog, fleet, known, chosen), pulled.places)
+        listener(
+            Planned(
+                plan=steps,
+                parents={image.id: image.parent for image in catalog.images},
+                expected={image: built.seconds for image, built in known.items()},
+                jobs=settings.jobs,
+            )
+        )
+        order = _order(settings, catalog, fleet, there, pulled, steps, test=test)
+        with units_of_store(settings, catalog, store, listener) as units:
+            result = build_fleet(order, store, units, tag=tag, listener=listener)
     # What the lock could not pin is not here either.
     lacking = unpinned(fleet)
     blocked = {
@@ -99,7 +109,8 @@ def _order(
     settings: Settings,
     catalog: Catalog,
     fleet: Lock,
-    images: Mapping[ImageId, Built],
+    there: Current,
+    pulled: Pulled,
     steps: Plan,
     *,
     test: bool,
@@ -111,9 +122,10 @@ def _order(
         return inputs_of(image, entries[image.id], distro=catalog.distro, lock=fleet, parent=over)
 
     by_id = catalog.by_id()
+    images = {**there.images, **pulled.images}
     untested = (
         image
-        for image in steps.with_action("keep")
+        for image in (*steps.with_action("keep"), *steps.with_action("pull"))
         if by_id[image].tests
         and images[image].tested != tests_digest(by_id[image], images[image].manifest)
     )
@@ -122,8 +134,9 @@ def _order(
         lock=fleet,
         images=tuple(step.image for step in steps.steps if step.action != "blocked"),
         pending=frozenset((*steps.with_action("build"), *(untested if test else ()))),
-        current=images,
+        current=there.images,
         inputs=inputs,
+        pulled=pulled.places,
         jobs=settings.jobs,
         test=test,
     )

@@ -48,7 +48,7 @@ def current(settings: Settings) -> Current:
 
 
 def plan(settings: Settings, catalog: Catalog, lock: Lock, selection: Sequence[ImageId]) -> Plan:
-    """Return what a build of the selection would do."""
+    """Return what a build of the selection would do without the caches of the settings."""
     return make_plan(catalog, lock, current(settings).images, selection)
 
 

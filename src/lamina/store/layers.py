@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lamina.model.built import Layer, Part
+from lamina.model.built import ENGINE, Layer, Part
 from lamina.model.digest import Digest, canonical_json
 from lamina.oci.claims import replace_file
 from lamina.oci.disk import disk_faults
+from lamina.oci.layer import CODEC
 from lamina.oci.layout import Layout
+
+
+def made_of(trees: Iterable[Digest]) -> Digest:
+    """Return the name of the layer that these trees of units make, the topmost first."""
+    return Digest.of(canonical_json([ENGINE, CODEC, [str(tree) for tree in trees]]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def _bar(turn: Turn, scale: float, *, critical: bool) -> Markup:
     shown = width - 1 if width > 2 else width
     label = str(turn.image)
     fits = text_width(label, bold=critical) + 2 * PADDING <= shown
-    good = turn.outcome in ("built", "tested", "unchanged")
+    good = turn.outcome in ("built", "tested", "pulled", "unchanged")
     return element(
         "g",
         element("title", _title(turn)),
