@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from lamina.ci import Request, System, make_files
-from lamina.ci.cadence import Cadence
+from lamina.ci.cadence import Schedule
 from lamina.ci.grouping import Groups
 from lamina.model.image import ImageId, Kind, Type
+from lamina.model.reference import Namespace
 
 CASES = Path(__file__).parents[1] / "cases" / "ci"
 
@@ -29,9 +30,9 @@ def a_request(**changed: Any) -> Request:
     values: dict[str, Any] = {
         "groups": ONE,
         "count": 1,
-        "cadence": Cadence.WEEKLY,
+        "schedule": Schedule.WEEKLY,
         "distro": "debian-13",
-        "registry": "registry.example.org/fleet",
+        "registry": Namespace.parse("registry.example.org/fleet"),
         "names": "split",
         "requirement": "lamina==0.1.0",
         "lock": "lamina.lock.json",
@@ -43,9 +44,9 @@ PLAIN = a_request()
 LARGE = a_request(
     groups=THREE,
     count=3,
-    cadence=Cadence.DAILY,
-    registry="registry.example.org:5000/fleet",
-    cache="registry.example.org:5000/cache",
+    schedule=Schedule.DAILY,
+    registry=Namespace.parse("registry.example.org:5000/fleet"),
+    cache=Namespace.parse("registry.example.org:5000/cache"),
     names="split,legacy",
     requirement="lamina @ https://example.org/lamina-0.1.0.tar.gz",
     runner="builders",

@@ -18,7 +18,7 @@ from tests.ci.requests import CASES, GOLDEN, LARGE, ONE, PLAIN, a_request
 from tests.ci.shell import scripts_in
 
 from lamina.ci import System, make_files
-from lamina.ci.cadence import Cadence
+from lamina.ci.cadence import Schedule
 from lamina.ci.document import MARK
 
 TOOLS = Path(sys.executable).parent
@@ -108,7 +108,7 @@ def test_every_script_is_right_for_bash(name: str) -> None:
 
 @pytest.mark.parametrize("system", System)
 def test_scripts_are_the_same_whatever_is_asked_for(system: System) -> None:
-    other = replace(LARGE, groups=ONE, count=1, cache="")
+    other = replace(LARGE, groups=ONE, count=1, cache=None)
 
     plain, changed = (
         {script for text in make_files(system, request).values() for script in scripts_in(text)}
@@ -167,7 +167,7 @@ def test_a_workflow_grants_reading_and_nothing_else() -> None:
     [("daily", "17 3 * * *", "periodic"), ("weekly", "17 3 * * 1", "periodic-weekly")],
 )
 def test_a_schedule_follows_the_cadence(cadence: str, cron: str, zuul: str) -> None:
-    request = a_request(cadence=Cadence(cadence))
+    request = a_request(schedule=Schedule(cadence))
 
     (workflow,) = make_files(System.GITHUB, request).values()
     jobs = yaml.safe_load(make_files(System.ZUUL, request)[".zuul.d/lamina.yaml"])

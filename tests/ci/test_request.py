@@ -11,7 +11,7 @@ from lamina.errors import UsageError
 @pytest.mark.parametrize(
     "text",
     [
-        "registry.example.org/$(id)",
+        "lamina $(id)",
         "${{ secrets.TOKEN }}",
         "{{ lookup('env', 'HOME') }}",
         "a\nb",
@@ -22,7 +22,7 @@ from lamina.errors import UsageError
         "--index-url=elsewhere",
     ],
 )
-@pytest.mark.parametrize("name", ["registry", "requirement", "runner", "lock"])
+@pytest.mark.parametrize("name", ["requirement", "runner", "lock"])
 def test_a_text_that_means_something_to_a_shell_or_a_template_is_refused(
     name: str, text: str
 ) -> None:
@@ -42,15 +42,10 @@ def test_all_faults_are_told_at_once() -> None:
     }
 
 
-def test_a_password_goes_to_one_registry_only() -> None:
-    with pytest.raises(UsageError, match="not in the registry"):
-        a_request(cache="cache.example.org/fleet")
-
-
 def test_the_command_of_a_pipeline_is_what_a_shell_reads_as_was_meant() -> None:
     assert LARGE.command("zuul") == (
         "lamina ci zuul zebra-base+ kind:openstack 'cron*' --kind infra "
-        "--registry registry.example.org:5000/fleet --cache registry.example.org:5000/cache "
+        "--registry registry.example.org:5000/fleet "
         "--names split,legacy --groups 3 "
         "--requirement 'lamina @ https://example.org/lamina-0.1.0.tar.gz' --runner builders "
         "--distro debian-13 --lock locks/trixie.lock.json --catalog mine --catalog our/own --to ."

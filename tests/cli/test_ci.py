@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,8 @@ from lamina.model.built import Built
 from lamina.model.image import ImageId
 
 REGISTRY = ("--registry", "registry.example.org/fleet")
-GROUPS = ("--cache", "registry.example.org/cache", "--groups", "3")
+GROUPS = ("--groups", "3")
+CACHES = "elsewhere.example.org/cache", "registry.example.org/fleet", "registry.example.org/cache"
 FILES = {
     "github": [".github/workflows/lamina.yml"],
     "gitlab": [".gitlab-ci.yml"],
@@ -24,6 +26,12 @@ FILES = {
         *(f"playbooks/lamina/{name}.yaml" for name in ("pre", "build", "publish", "post")),
     ],
 }
+
+
+@pytest.fixture
+def trusted(zoo: Path) -> None:
+    """A lamina.toml that names caches."""
+    (zoo / "lamina.toml").write_text(f"caches = {json.dumps(CACHES)}\n")
 
 
 @pytest.mark.parametrize("system", FILES)
@@ -72,6 +80,7 @@ def test_a_missing_pipeline_is_stale(lamina: Lamina, zoo: Path) -> None:
     assert not (zoo / ".gitlab-ci.yml").exists()
 
 
+@pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("system", FILES)
 def test_the_balance_of_another_store_makes_no_pipeline_stale(
     lamina: Lamina, zoo: Path, built: Mapping[ImageId, Built], system: str
@@ -89,6 +98,7 @@ def test_the_balance_of_another_store_makes_no_pipeline_stale(
     assert not (zoo / "empty").exists()
 
 
+@pytest.mark.usefixtures("trusted")
 def test_groups_that_are_wrong_make_a_pipeline_stale(lamina: Lamina, zoo: Path) -> None:
     words = ("ci", "github", *ZOO, *REGISTRY, *GROUPS, "--to", ".")
     lamina(*words)
@@ -146,6 +156,17 @@ def test_a_pipeline_knows_its_catalogue_from_the_root_of_its_repository(
     )
 
 
+@pytest.mark.usefixtures("trusted")
+def test_jobs_share_through_a_cache_of_the_registry_that_is_not_published_to(
+    lamina: Lamina, zoo: Path
+) -> None:
+    environment = yaml.safe_load(lamina("ci", "github", *ZOO, *REGISTRY, *GROUPS).out)["env"]
+
+    assert environment["LAMINA_CACHE"] == "registry.example.org/cache"
+    assert environment["LAMINA_REGISTRY_HOST"] == "registry.example.org"
+
+
+@pytest.mark.usefixtures("trusted")
 def test_the_command_in_a_pipeline_makes_it(lamina: Lamina, zoo: Path) -> None:
     lamina("ci", "github", *ZOO, *REGISTRY, *GROUPS, "--to", ".")
     text = (zoo / FILES["github"][0]).read_text()

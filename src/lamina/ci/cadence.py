@@ -1,4 +1,4 @@
-"""How often images are published, and when a pipeline has to run for that."""
+"""When a pipeline has to run for its images' cadence."""
 
 from __future__ import annotations
 
@@ -6,27 +6,24 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from lamina.model.image import Image, Kind
+from lamina.model.cadence import Cadence
+from lamina.model.image import Image
 
 
-class Cadence(StrEnum):
-    """How often an image is published if it has changed, the most frequent first."""
+class Schedule(StrEnum):
+    """How often a pipeline starts by itself."""
 
     DAILY = "daily"
     WEEKLY = "weekly"
 
 
-CADENCES: Mapping[Kind, Cadence] = MappingProxyType(
-    {Kind.INFRA: Cadence.WEEKLY, Kind.OPENSTACK: Cadence.DAILY}
-)
-
 # Off the full hour, when everybody's pipelines start.
-CRON: Mapping[Cadence, str] = MappingProxyType(
-    {Cadence.DAILY: "17 3 * * *", Cadence.WEEKLY: "17 3 * * 1"}
+CRON: Mapping[Schedule, str] = MappingProxyType(
+    {Schedule.DAILY: "17 3 * * *", Schedule.WEEKLY: "17 3 * * 1"}
 )
 
 
-def cadence_of(images: Iterable[Image]) -> Cadence:
-    """Return how often a pipeline runs: as often as any of the images may be due."""
-    wanted = {CADENCES[image.kind] for image in images}
-    return next(cadence for cadence in Cadence if cadence in wanted)
+def schedule_of(images: Iterable[Image]) -> Schedule:
+    """Return how often a pipeline starts: as often as any of the images may be due."""
+    weekly = all(image.cadence is Cadence.WEEKLY for image in images)
+    return Schedule.WEEKLY if weekly else Schedule.DAILY

@@ -49,7 +49,7 @@ def workflow(request: Request) -> str:
         "on": {
             "pull_request": {},
             "push": {"branches": ["main", "master"]},
-            "schedule": [{"cron": CRON[request.cadence]}],
+            "schedule": [{"cron": CRON[request.schedule]}],
             "workflow_dispatch": {},
         },
         "permissions": {},

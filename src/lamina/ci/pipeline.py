@@ -13,8 +13,6 @@ from lamina.ci.grouping import Groups
 from lamina.ci.request import Request
 from lamina.model.image import ImageId
 
-DEFAULT_NAMES = "split"
-
 
 class System(StrEnum):
     """A system of continuous integration."""

@@ -7,14 +7,14 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lamina.ci.cadence import Cadence
+from lamina.ci.cadence import Schedule
 from lamina.ci.grouping import Groups
 from lamina.errors import Fault, UsageError
 from lamina.model.image import ImageId, Kind
+from lamina.model.reference import Namespace
 
 # Nothing in it means anything to a shell in quotes, to YAML's or to a pipeline's own templates.
 _PLAIN = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.,:;@/=~<>!+()\[\] #*-]*")
-_PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 _WORD = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.,:@/+*?\[\]!-]*")
 
 
@@ -24,10 +24,10 @@ class Request:
 
     groups: Groups
     count: int  # of groups that were asked for; there may be fewer
-    cadence: Cadence
+    schedule: Schedule
     distro: str
-    registry: str  # HOST[:PORT]/NAMESPACE that is published to
-    cache: str = ""  # the namespace of the same registry through which jobs share; empty: none
+    registry: Namespace  # that is published to
+    cache: Namespace | None = None  # of the same registry: through it jobs share what they built
     names: str  # schemes with commas: `split,legacy`
     requirement: str  # what pip is asked for to have lamina
     runner: str = ""  # label of the machines; empty: the usual ones
@@ -39,7 +39,6 @@ class Request:
     def __post_init__(self) -> None:
         """Raise `UsageError` for every text that a pipeline cannot safely hold."""
         given = (
-            *(("--registry", self.registry, _PLACE), ("--cache", self.cache, _PLACE)),
             *(("--requirement", self.requirement, _PLAIN), ("--runner", self.runner, _WORD)),
             *(("--lock", self.lock, _WORD), *(("--catalog", one, _WORD) for one in self.catalogs)),
             *(("SELECT", one, _WORD) for one in self.terms),
@@ -49,20 +48,12 @@ class Request:
             for place, text, pattern in given
             if text and not pattern.fullmatch(text)
         ]
-        if self.cache and self.cache.partition("/")[0] != self.registry.partition("/")[0]:
-            faults.append(
-                Fault(
-                    "--cache",
-                    f"'{self.cache}' is not in the registry of --registry",
-                    "give another namespace of that registry: there is one login",
-                )
-            )
         if self.count > 1 and not self.cache:
             faults.append(
                 Fault(
                     "--groups",
                     "several groups hand their images on through a shared cache",
-                    "give --cache HOST/NAMESPACE, or build in one group",
+                    f"name another namespace of {self.registry.host} in 'caches' of lamina.toml",
                 )
             )
         UsageError.raise_all(faults)
@@ -77,7 +68,7 @@ class Request:
         """Return the command line that makes this pipeline, at the root of its repository."""
         options = (
             ("--kind", self.kind or ""),
-            *(("--registry", self.registry), ("--cache", self.cache), ("--names", self.names)),
+            *(("--registry", written(self.registry)), ("--names", self.names)),
             *(("--groups", str(self.count)), ("--requirement", self.requirement)),
             *(("--runner", self.runner), ("--distro", self.distro), ("--lock", self.lock)),
             *(("--catalog", one) for one in self.catalogs),
@@ -87,13 +78,17 @@ class Request:
         return shlex.join(["lamina", "ci", system, *self.terms, *words])
 
 
+def written(namespace: Namespace) -> str:
+    """Return a namespace as `--to` takes it."""
+    return f"{namespace.registry}/{namespace.path}".rstrip("/")
+
+
 def names_of(images: Iterable[ImageId]) -> str:
     """Return images as a pipeline lists them."""
     return " ".join(map(str, images))
 
 
 _REMEDIES = {
-    _PLACE: "say HOST[:PORT]/NAMESPACE, without https://",
     _PLAIN: "leave out what a shell or a template reads as more than text",
     _WORD: "letters, digits and . _ - / : @ are always right",
 }

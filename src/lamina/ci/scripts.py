@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from textwrap import indent
 
-from lamina.ci.request import Request
+from lamina.ci.request import Request, written
 
 STORE = "lamina-store"
 VENV = "lamina-venv"
 DIGESTS = "lamina.digests.json"
+PLAN = "lamina.plan.json"
 
 LOGS = f"{STORE}/logs"
 _KEPT = ("built", "deltas", "downloads", "format", "layers", "oci", "runs")
@@ -47,7 +48,7 @@ read -ra images <<<"$LAMINA_IMAGES"
 # The password goes through a pipe, into REGISTRY_AUTH_FILE.
 SIGN_IN = """\
 printf '%s' "$LAMINA_REGISTRY_PASSWORD" |
-    skopeo login --username "$LAMINA_REGISTRY_USER" --password-stdin "${LAMINA_REGISTRY%%/*}"
+    skopeo login --username "$LAMINA_REGISTRY_USER" --password-stdin "$LAMINA_REGISTRY_HOST"
 """
 
 # A file that only root reads, gone when the script ends.
@@ -85,16 +86,14 @@ def plan(request: Request) -> str:
 def decide(request: Request) -> str:
     """Return the script that shows the plan, and sets `changed` to `true` or `false`.
 
-    Exit code 2 of `--detailed-exitcode` means changes; that of a wrong catalogue comes up before.
+    What is only to be pulled is no work for a group: the job that publishes pulls it, too.
     """
     return f"""\
-{plan(request)}code=0
-{_plan(request)} --detailed-exitcode >/dev/null || code=$?
-case $code in
-    0) changed=false ;;
-    2) changed=true ;;
-    *) exit "$code" ;;
-esac
+{plan(request)}{_plan(request)} --json >{PLAN}
+changed=false
+if grep -qE '"action": "(build|test)"' {PLAN}; then
+    changed=true
+fi
 """
 
 
@@ -120,8 +119,9 @@ def environment(request: Request) -> Mapping[str, str]:
         "LAMINA_DISTRO": request.distro,
         "LAMINA_LOCK": request.lock,
         "LAMINA_STORE": STORE,
-        "LAMINA_REGISTRY": request.registry,
-        "LAMINA_CACHE": request.cache,
+        "LAMINA_REGISTRY": written(request.registry),
+        "LAMINA_REGISTRY_HOST": request.registry.host,
+        "LAMINA_CACHE": written(request.cache) if request.cache else "",
         "LAMINA_NAMES": request.names,
     }
     return {name: text for name, text in given.items() if text}

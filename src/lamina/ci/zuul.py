@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lamina.ci import scripts
-from lamina.ci.cadence import Cadence
+from lamina.ci.cadence import Schedule
 from lamina.ci.document import document
 from lamina.ci.request import Request, names_of
 
@@ -18,8 +18,8 @@ _HOUR = 3600
 _BUILD = "lamina-build-"
 
 # The pipelines that most installations have for it.
-_PERIODIC: Mapping[Cadence, str] = MappingProxyType(
-    {Cadence.DAILY: "periodic", Cadence.WEEKLY: "periodic-weekly"}
+_PERIODIC: Mapping[Schedule, str] = MappingProxyType(
+    {Schedule.DAILY: "periodic", Schedule.WEEKLY: "periodic-weekly"}
 )
 _SEMAPHORE = "lamina-publish"
 _SECRET = "lamina_registry"  # noqa: S105 - the name of it
@@ -90,7 +90,7 @@ def _configuration(request: Request) -> list[Mapping[str, Any]]:
             "project": {
                 "check": check,
                 "gate": check,
-                _PERIODIC[request.cadence]: {"jobs": due},
+                _PERIODIC[request.schedule]: {"jobs": due},
             }
         },
     ]

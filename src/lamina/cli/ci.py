@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from lamina import __version__, pipeline
-from lamina.ci import DEFAULT_NAMES, Comparison, System, compare_files, write_files
+from lamina.ci import Comparison, System, compare_files, write_files
 from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -18,7 +18,9 @@ from lamina.cli.options import (
     settings_options,
 )
 from lamina.cli.output import print_json
+from lamina.cli.places import NamespaceType, SchemesType
 from lamina.errors import UsageError
+from lamina.model.names import Scheme
 from lamina.model.selection import Selection
 from lamina.pipeline import MadePipeline, PipelineOptions
 from lamina.settings import Settings
@@ -37,7 +39,8 @@ printed.
 
 With several groups, images that others stand on are built first, then the rest in jobs of equal
 weight: by the time of earlier builds that the store knows of, else by the number of packages.
-What one job has built, later ones pull from the shared cache.
+What one job has built, later ones pull from the shared cache: the first of 'caches' in lamina.toml
+that is another namespace of the registry.
 
 Credentials are the system's own secrets, LAMINA_REGISTRY_USER and LAMINA_REGISTRY_PASSWORD.
 
@@ -46,8 +49,8 @@ Credentials are the system's own secrets, LAMINA_REGISTRY_USER and LAMINA_REGIST
     examples={
         "lamina ci github --registry registry.example.org/fleet --to .": "A workflow, one job "
         "that builds.",
-        "lamina ci gitlab --registry registry.example.org/fleet "
-        "--cache registry.example.org/cache --groups 5 --to .": "Five jobs that share a cache.",
+        "lamina ci gitlab --registry registry.example.org/fleet --groups 5 --to .": "Five jobs, "
+        "which share a cache of lamina.toml.",
         "lamina ci zuul --registry registry.example.org/fleet --to . --check": "Is it up to date?",
     },
     exit_codes={
@@ -60,15 +63,10 @@ Credentials are the system's own secrets, LAMINA_REGISTRY_USER and LAMINA_REGIST
 @selection_options
 @click.option(
     "--registry",
-    metavar="HOST/NAMESPACE",
+    metavar="REGISTRY/NAMESPACE",
+    type=NamespaceType(),
     required=True,
     help="Where the images are published.",
-)
-@click.option(
-    "--cache",
-    metavar="HOST/NAMESPACE",
-    default="",
-    help="Where jobs share what they have built; in the same registry. lamina.toml must trust it.",
 )
 @click.option(
     "--groups",
@@ -81,10 +79,12 @@ Credentials are the system's own secrets, LAMINA_REGISTRY_USER and LAMINA_REGIST
 )
 @click.option(
     "--names",
-    metavar="SCHEMES",
-    default=DEFAULT_NAMES,
+    "schemes",
+    metavar="SCHEME,...",
+    type=SchemesType(),
+    default=Scheme.SPLIT.value,
     show_default=True,
-    help="The naming schemes to publish under, with commas.",
+    help="The naming schemes to publish under.",
 )
 @click.option(
     "--requirement",

@@ -19,6 +19,7 @@ from lamina.cli.options import (
     settings_options,
 )
 from lamina.cli.output import print_json, progress, show_table
+from lamina.cli.places import NamespaceType, SchemesType
 from lamina.cli.publish_beside import (
     beside_values,
     due_values,
@@ -27,44 +28,11 @@ from lamina.cli.publish_beside import (
     show_due,
 )
 from lamina.console import Table, size_text
-from lamina.errors import UsageError
 from lamina.model.amounts import count_text
 from lamina.model.names import Scheme
 from lamina.model.reference import Namespace
 from lamina.model.selection import Selection
-from lamina.model.spelling import did_you_mean
 from lamina.settings import Settings
-
-
-class _NamespaceType(click.ParamType[Namespace]):
-    name = "namespace"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Namespace:
-        """Read `REGISTRY/NAMESPACE`."""
-        return value if isinstance(value, Namespace) else Namespace.parse(str(value))
-
-
-class _SchemesType(click.ParamType[tuple[Scheme, ...]]):
-    name = "schemes"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Scheme, ...]:
-        """Read schemes with commas between them."""
-        if isinstance(value, tuple):
-            return value
-        words = [word.strip() for word in str(value).split(",")]
-        for word in words:
-            if word not in tuple(Scheme):
-                otherwise = f"the schemes are {', '.join(Scheme)}"
-                raise UsageError.one(
-                    f"no scheme '{word}'",
-                    place="--names",
-                    remedy=did_you_mean(word, Scheme, otherwise=otherwise),
-                )
-        return tuple(dict.fromkeys(map(Scheme, words)))
 
 
 @click.command(
@@ -111,7 +79,7 @@ The password is that of container tools: REGISTRY_AUTH_FILE, or what `skopeo log
     "--to",
     "namespace",
     metavar="REGISTRY/NAMESPACE",
-    type=_NamespaceType(),
+    type=NamespaceType(),
     required=True,
     help="Where to; http:// in front of a registry without TLS.",
 )
@@ -119,7 +87,7 @@ The password is that of container tools: REGISTRY_AUTH_FILE, or what `skopeo log
     "--names",
     "schemes",
     metavar="SCHEME,...",
-    type=_SchemesType(),
+    type=SchemesType(),
     default=Scheme.SPLIT.value,
     show_default=True,
     help=f"How names are made up: {', '.join(Scheme)}.",

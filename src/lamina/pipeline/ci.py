@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,16 @@ from lamina.ci import (
     Groups,
     Request,
     System,
-    cadence_of,
     fits,
     make_files,
     make_groups,
     read_files,
     read_groups,
+    schedule_of,
 )
 from lamina.errors import UsageError
+from lamina.model.names import Scheme
+from lamina.model.reference import Namespace
 from lamina.model.selection import Selection, with_ancestors
 from lamina.pipeline.fleet import choose, current
 from lamina.plan import obstacles, refuse_unbuildable
@@ -31,9 +33,8 @@ class PipelineOptions:
 
     system: System
     count: int  # of groups
-    registry: str
-    cache: str
-    names: str
+    registry: Namespace
+    schemes: tuple[Scheme, ...]
     requirement: str
     runner: str
 
@@ -78,11 +79,11 @@ def ci(
         return Request(
             groups=groups,
             count=options.count,
-            cadence=cadence_of(images),
+            schedule=schedule_of(images),
             distro=settings.distro,
             registry=options.registry,
-            cache=options.cache,
-            names=options.names,
+            cache=_cache(settings.caches, options.registry),
+            names=",".join(options.schemes),
             requirement=options.requirement,
             runner=options.runner,
             catalogs=tuple(_inside(root, folder, "--catalog") for folder in settings.catalogs),
@@ -100,6 +101,15 @@ def ci(
         if kept and fits(kept, images, count=options.count):
             made, files = kept, make_files(options.system, request(kept))
     return MadePipeline(files=files, there=there, groups=made)
+
+
+def _cache(caches: Sequence[Namespace], registry: Namespace) -> Namespace | None:
+    """Return the cache through which jobs share: in the same registry, for there is one login.
+
+    It is not what is published to: images come there when they are due.
+    """
+    fitting = (each for each in caches if each.registry == registry.registry and each != registry)
+    return next(fitting, None)
 
 
 def _inside(root: Path, path: Path, place: str) -> str:
