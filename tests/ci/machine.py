@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,6 @@ class Machine:
     """Runs scripts; what they install is written down in `installed`."""
 
     folder: Path
-    extra: Mapping[str, str]  # of every job's environment: mirrors, certificates
 
     @property
     def installed(self) -> Path:
@@ -72,7 +72,6 @@ class Machine:
             cwd=workspace,
             env={
                 **passed,
-                **self.extra,
                 **environment,
                 "INSTALLED": str(self.installed),
                 "HOME": str(self.folder / "home"),
@@ -86,6 +85,12 @@ class Machine:
             check=False,
         )
         return Ran(code=done.returncode, output=done.stdout)
+
+    def trust(self, address: str, certificate: Path) -> None:
+        """Let container tools and lamina trust a registry, where both look for it."""
+        folder = self.folder / "home/.config/containers/certs.d" / address
+        folder.mkdir(parents=True)
+        shutil.copy(certificate, folder / "ca.crt")
 
     def left_over(self) -> list[str]:
         """Return what scripts have left of their own in the folder for temporary files."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +18,8 @@ from tests.ci.machine import Job, Machine
 from tests.ci.requests import PLAIN
 from tests.ci.runner import GitLab
 from tests.conftest import SMALL, Workshop
-from tests.whole.registry import registry
+from tests.registry.guarded import PASSWORD, USER, guarded_registry
+from tests.whole.registry import Registry
 
 from lamina.ci import scripts
 
@@ -26,9 +30,11 @@ whole = pytest.mark.skipif(
     reason="LAMINA_PIPELINES=all builds the small fleet several times",
 )
 
-SECRETS = {"LAMINA_REGISTRY_USER": "fleet", "LAMINA_REGISTRY_PASSWORD": ""}
+SECRETS = {"LAMINA_REGISTRY_USER": USER, "LAMINA_REGISTRY_PASSWORD": PASSWORD}
 CHANGE = "images: {cron: {change: {labels: {append: {trial: pipeline}}}}}\n"
 WRONG = "images: {cron: {change: {labels: {append: [trial]}}}}\n"
+FAILING = 'images: {cron: {change: {test: {append: [{run: ["false"]}]}}}}\n'
+IMAGES = 8  # of the small fleet, ancestors included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,36 +42,50 @@ class Repository:
     """A repository of a fleet, and the registry that its pipelines publish to."""
 
     root: Path
-    workshop: Workshop
-    address: str
+    store: Path  # of whoever makes the pipelines
+    registry: Registry
 
     def make(self, *words: str) -> None:
         """Make a pipeline with these words."""
-        self.workshop.lamina(
-            *("ci", words[0], *SMALL, "--registry", f"{self.address}/fleet", *words[1:]),
-            *("--catalog", str(self.root / "mine"), "--lock", str(self.root / "lamina.lock.json")),
-            *("--to", str(self.root)),
-        )
+        system, *others = words
+        to = ("--registry", f"{self.registry.address}/fleet", "--to", ".")
+        here = Workshop(folder=self.root)
+        made = ("ci", system, *SMALL, *to, *others)
+        here.lamina(*made, environment={"LAMINA_STORE": str(self.store)})
+
+    def share(self) -> None:
+        """Trust a cache in the registry."""
+        file = self.root / "lamina.toml"
+        file.write_text(f'caches = ["{self.registry.address}/cache"]\n{file.read_text()}')
 
     def change(self, text: str) -> None:
         """Change the catalogue, as a proposed change does."""
         (self.root / "mine" / "infra" / "mine.yaml").write_text(text)
 
+    def published(self, namespace: str) -> Mapping[str, str]:
+        """Return the digests that the latest names of a namespace stand for."""
+        return {
+            name.removeprefix(f"{namespace}/").removesuffix(":latest"): digest
+            for name, digest in self.registry.tags().items()
+            if name.startswith(f"{namespace}/") and name.endswith(":latest")
+        }
+
 
 @pytest.fixture
-def repository(built: Workshop, tmp_path: Path) -> Iterator[Repository]:
+def repository(built: Workshop, machine: Machine, tmp_path: Path) -> Iterator[Repository]:
     root = tmp_path / "repository"
     (root / "mine" / "infra").mkdir(parents=True)
     (root / "mine" / "infra" / "mine.yaml").write_text("images: {}\n")
+    (root / "lamina.toml").write_text('catalog = ["mine"]\n')
     shutil.copy(built.lock, root)
-    (tmp_path / "registry").mkdir()
-    with registry(tmp_path / "registry") as served:
-        yield Repository(root=root, workshop=built, address=served.address)
+    with guarded_registry(tmp_path / "registry") as served:
+        machine.trust(served.address, served.certificate)
+        yield Repository(root=root, store=built.store, registry=served.registry)
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    return Machine(folder=tmp_path / "machine", extra={})
+    return Machine(folder=tmp_path / "machine")
 
 
 @pytest.fixture
@@ -73,7 +93,7 @@ def github(repository: Repository, machine: Machine, tmp_path: Path) -> GitHub:
     """A GitHub on which an earlier run has saved the store of the small fleet."""
     folder = tmp_path / "github"
     (folder / "saved").mkdir(parents=True)
-    (folder / "saved" / scripts.STORE).symlink_to(repository.workshop.store)
+    (folder / "saved" / scripts.STORE).symlink_to(repository.store)
     there = [path for path in scripts.kept(PLAIN) if (folder / "saved" / path).exists()]
     archive = str(folder / "cache-lamina-debian-13-1.tar")
     subprocess.run(["tar", "-C", str(folder / "saved"), "-cf", archive, *there], check=True)
@@ -85,14 +105,16 @@ def gitlab(repository: Repository, machine: Machine, tmp_path: Path) -> GitLab:
     """A GitLab on which an earlier pipeline has kept the store of the small fleet."""
     found = GitLab(folder=tmp_path / "gitlab", machine=machine, secrets=SECRETS, update=False)
     (found.folder / "saved").mkdir(parents=True)
-    (found.folder / "saved" / scripts.STORE).symlink_to(repository.workshop.store)
+    (found.folder / "saved" / scripts.STORE).symlink_to(repository.store)
     found.keep(scripts.kept(PLAIN), found.folder / "saved", "lamina-debian-13")
     return found
 
 
 def outcomes(jobs: Mapping[str, Job]) -> Mapping[str, str]:
     told = "\n".join(f"# {name}\n{job.output}" for name, job in jobs.items())
-    assert "Traceback" not in told, told
+    sys.stdout.write(told)  # pytest shows it where a test fails
+    assert "Traceback" not in told
+    assert PASSWORD not in told
     return {name: job.outcome for name, job in jobs.items()}
 
 
@@ -133,6 +155,93 @@ def test_gitlab_builds_nothing_of_a_merge_request_that_changes_no_image(
     assert jobs["trunk"].output == "nothing has changed\n"
 
 
+def test_github_publishes_by_schedule_what_is_due_and_the_next_day_nothing(
+    repository: Repository, github: GitHub
+) -> None:
+    repository.make("github", "--names", "split,legacy")
+
+    jobs = github.run(repository.root, "schedule", number=2)
+
+    assert outcomes(jobs) == {"plan": "success", "trunk": "skipped", "publish": "success"}
+    published = repository.published("fleet")
+    assert {"debian-cron", "debian-binary-cron", "debian-source-openstack-base"} <= set(published)
+    assert published["debian-cron"] == published["debian-source-cron"]
+    assert repository.registry.unresolved() == []
+    digests = json.loads(
+        (github.folder / "run-2/artifacts/lamina-digests/lamina.digests.json").read_text()
+    )
+    assert {pinned.partition("@")[2] for pinned in digests.values()} == set(published.values())
+    assert github.machine.left_over() == []
+    blobs = repository.registry.blobs()
+
+    again = github.run(repository.root, "schedule", number=3)
+
+    assert outcomes(again) == {"plan": "success", "trunk": "skipped", "publish": "success"}
+    assert repository.published("fleet") == published
+    assert repository.registry.blobs().keys() == blobs.keys()
+
+
+@whole
+def test_github_builds_in_groups_that_share_what_they_build(
+    repository: Repository, github: GitHub
+) -> None:
+    repository.share()
+    repository.make("github", "--groups", "3")
+
+    jobs = github.run(repository.root, "schedule", number=2)
+
+    assert set(outcomes(jobs).values()) == {"success"}
+    built = [
+        line.split()[0]
+        for name, job in jobs.items()
+        for line in job.output.splitlines()
+        if re.fullmatch(r"[\w-]+ +built .*", line)
+    ]
+    assert sorted(built) == sorted(set(built))  # nothing twice, in whichever job
+    assert len(built) == IMAGES
+    assert f"{IMAGES} pulled" in jobs["publish"].output
+    assert repository.published("fleet") == repository.published("cache")
+    again = github.run(repository.root, "schedule", number=3)
+    assert outcomes(again) == {
+        "plan": "success",
+        "trunk": "skipped",
+        "branches": "skipped",
+        "publish": "success",
+    }
+
+
+@whole
+def test_gitlab_builds_in_groups_that_share_what_they_build(
+    repository: Repository, gitlab: GitLab
+) -> None:
+    repository.share()
+    repository.make("gitlab", "--groups", "2")
+
+    jobs = gitlab.run(repository.root, "schedule", number=2)
+
+    assert set(outcomes(jobs).values()) == {"success"}
+    assert f"{IMAGES} pulled" in jobs["publish"].output
+    assert repository.published("fleet") == repository.published("cache")
+    again = gitlab.run(repository.root, "schedule", number=3)
+    assert again["trunk"].output == again["branch 1"].output == "nothing has changed\n"
+
+
+@whole
+def test_a_proposed_change_writes_to_no_registry(repository: Repository, github: GitHub) -> None:
+    repository.share()
+    repository.make("github", "--groups", "2")
+
+    jobs = github.run(repository.root, "pull_request", number=2)
+
+    assert outcomes(jobs) == {
+        "plan": "success",
+        "trunk": "success",
+        "branches 1": "success",
+        "publish": "skipped",
+    }
+    assert repository.registry.tags() == {}
+
+
 @whole
 def test_github_builds_and_tests_what_a_proposed_change_changes(
     repository: Repository, github: GitHub
@@ -151,7 +260,7 @@ def test_github_builds_and_tests_what_a_proposed_change_changes(
 @whole
 def test_gitlab_keeps_the_logs_of_a_failed_test(repository: Repository, gitlab: GitLab) -> None:
     repository.make("gitlab")
-    repository.change('images: {cron: {change: {test: {append: [{run: ["false"]}]}}}}\n')
+    repository.change(FAILING)
 
     jobs = gitlab.run(repository.root, "merge_request_event", number=2)
 

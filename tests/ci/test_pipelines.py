@@ -130,7 +130,7 @@ def test_nobody_sees_a_password(system: System) -> None:
             for line in script.splitlines():
                 if "PASSWORD" in line:
                     assert line.strip() in {
-                        "if [[ -n ${LAMINA_REGISTRY_PASSWORD:-} ]]; then",
+                        "if [[ -n ${LAMINA_REGISTRY_PASSWORD:-} && $LAMINA_REGISTRY != http://* ]]; then",
                         "printf '%s' \"$LAMINA_REGISTRY_PASSWORD\" |",
                     }
             assert "set -x" not in script

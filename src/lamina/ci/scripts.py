@@ -51,9 +51,9 @@ printf '%s' "$LAMINA_REGISTRY_PASSWORD" |
     skopeo login --username "$LAMINA_REGISTRY_USER" --password-stdin "$LAMINA_REGISTRY_HOST"
 """
 
-# A file that only root reads, gone when the script ends.
+# A file that only root reads, gone when the script ends. No password goes over the wire in clear.
 LOGIN = f"""\
-if [[ -n ${{LAMINA_REGISTRY_PASSWORD:-}} ]]; then
+if [[ -n ${{LAMINA_REGISTRY_PASSWORD:-}} && $LAMINA_REGISTRY != http://* ]]; then
     login=$(mktemp -d)
     trap 'rm -rf "$login"' EXIT
     export REGISTRY_AUTH_FILE=$login/auth.json
