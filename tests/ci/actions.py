@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,10 @@ class GitHub:
     machine: Machine
     secrets: Mapping[str, str]
     update: bool = True  # whether runs that publish may ask the mirrors for newer packages
+
+    def archive(self, key: str, paths: str) -> Path:
+        """Return where a cache lies; it is found for the paths only that it was made of."""
+        return self.folder / f"cache-{key}-{zlib.crc32(paths.encode())}.tar"
 
     def run(self, repository: Path, event: str, *, number: int) -> Mapping[str, Job]:
         """Run the workflow of a repository; a matrix job counts once for each of its members."""
@@ -158,8 +163,10 @@ class _JobRun:
 
     def restore(self, given: Mapping[str, str]) -> None:
         """Take the cache of the key, or the newest one that begins as is allowed."""
-        exact = self._archive(given["key"])
-        older = self.github.folder.glob(f"cache-{given['restore-keys']}*.tar")
+        exact = self.github.archive(given["key"], given["path"])
+        older = self.github.folder.glob(
+            self.github.archive(f"{given['restore-keys']}*", given["path"]).name
+        )
         newest = sorted(older, key=lambda file: file.stat().st_mtime_ns)
         for archive in [exact] if exact.exists() else newest[-1:]:
             subprocess.run(["tar", "-C", self.workspace, "-xpf", archive], check=True)
@@ -167,7 +174,7 @@ class _JobRun:
     def save(self, given: Mapping[str, str]) -> None:
         there = [path for path in given["path"].split() if (self.workspace / path).exists()]
         assert there
-        archive = self._archive(given["key"])
+        archive = self.github.archive(given["key"], given["path"])
         subprocess.run(["tar", "-C", str(self.workspace), "-cf", str(archive), *there], check=True)
 
     def upload(self, given: Mapping[str, str]) -> None:
@@ -185,9 +192,6 @@ class _JobRun:
     def download(self, given: Mapping[str, str]) -> None:
         target = self.workspace / given["path"]
         shutil.copytree(self.artifacts / given["name"], target, dirs_exist_ok=True)
-
-    def _archive(self, key: str) -> Path:
-        return self.github.folder / f"cache-{key}.tar"
 
 
 _ACTIONS = {

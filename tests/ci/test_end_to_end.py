@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.ci.actions import GitHub
 from tests.ci.machine import Job, Machine
-from tests.ci.requests import PLAIN
+from tests.ci.requests import LARGE, PLAIN
 from tests.ci.runner import GitLab
 from tests.conftest import SMALL, Workshop
 from tests.registry.guarded import PASSWORD, USER, guarded_registry
@@ -88,26 +88,34 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(folder=tmp_path / "machine")
 
 
+def saved(folder: Path, store: Path) -> Path:
+    """Return a workspace with a store in it."""
+    workspace = folder / "saved"
+    workspace.mkdir(parents=True)
+    (workspace / scripts.STORE).symlink_to(store)
+    return workspace
+
+
 @pytest.fixture
 def github(repository: Repository, machine: Machine, tmp_path: Path) -> GitHub:
-    """A GitHub on which an earlier run has saved the store of the small fleet."""
-    folder = tmp_path / "github"
-    (folder / "saved").mkdir(parents=True)
-    (folder / "saved" / scripts.STORE).symlink_to(repository.store)
-    there = [path for path in scripts.kept(PLAIN) if (folder / "saved" / path).exists()]
-    archive = str(folder / "cache-lamina-debian-13-1.tar")
-    subprocess.run(["tar", "-C", str(folder / "saved"), "-cf", archive, *there], check=True)
-    return GitHub(folder=folder, machine=machine, secrets=SECRETS, update=False)
+    """A GitHub on which earlier runs have saved the small fleet: its store, and the downloads."""
+    github = GitHub(folder=tmp_path / "github", machine=machine, secrets=SECRETS, update=False)
+    workspace = saved(github.folder, repository.store)
+    for request in (PLAIN, LARGE):
+        paths = scripts.kept(request)
+        archive = github.archive("lamina-debian-13-1", "".join(f"{path}\n" for path in paths))
+        there = [path for path in paths if (workspace / path).exists()]
+        subprocess.run(["tar", "-C", str(workspace), "-cf", str(archive), *there], check=True)
+    return github
 
 
 @pytest.fixture
 def gitlab(repository: Repository, machine: Machine, tmp_path: Path) -> GitLab:
     """A GitLab on which an earlier pipeline has kept the store of the small fleet."""
-    found = GitLab(folder=tmp_path / "gitlab", machine=machine, secrets=SECRETS, update=False)
-    (found.folder / "saved").mkdir(parents=True)
-    (found.folder / "saved" / scripts.STORE).symlink_to(repository.store)
-    found.keep(scripts.kept(PLAIN), found.folder / "saved", "lamina-debian-13")
-    return found
+    gitlab = GitLab(folder=tmp_path / "gitlab", machine=machine, secrets=SECRETS, update=False)
+    workspace = saved(gitlab.folder, repository.store)
+    gitlab.keep(scripts.kept(PLAIN), workspace, "lamina-debian-13")
+    return gitlab
 
 
 def outcomes(jobs: Mapping[str, Job]) -> Mapping[str, str]:
@@ -216,6 +224,7 @@ def test_gitlab_builds_in_groups_that_share_what_they_build(
 ) -> None:
     repository.share()
     repository.make("gitlab", "--groups", "2")
+    gitlab.keep(scripts.kept(LARGE), gitlab.folder / "saved", "lamina-debian-13")
 
     jobs = gitlab.run(repository.root, "schedule", number=2)
 
