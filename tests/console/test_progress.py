@@ -17,6 +17,7 @@ from lamina.model.event import (
     ImageStarted,
     ImageStep,
     Note,
+    Sent,
     UnitsMade,
 )
 from lamina.model.image import ImageId
@@ -120,6 +121,16 @@ def test_of_downloads_whose_size_nobody_knows_the_live_view_tells_what_has_come(
     board = advanced(board, Downloaded(done=1_500_000, total=None), 100.0)
 
     assert live_lines(board, 102.5) == ["downloaded 1.5 MB", "looking at kafka 4.0.0"]
+
+
+def test_of_what_is_sent_the_live_view_tells_how_much_is_left() -> None:
+    board = advanced(Board(), Doing(message="sending 3 blobs of 20.0 MB"), 100.0)
+    board = advanced(board, Sent(done=1_500_000, total=20_000_000), 100.0)
+
+    assert live_lines(board, 102.5) == ["sent 1.5 MB of 20.0 MB", "sending 3 blobs of 20.0 MB"]
+
+    board = advanced(board, Sent(done=20_000_000, total=20_000_000), 103.0)
+    assert live_lines(board, 103.0) == ["sending 3 blobs of 20.0 MB"]
 
 
 def test_of_a_kept_image_nothing_is_said_unless_it_is_tested() -> None:

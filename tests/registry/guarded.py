@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from tests.registry.serving import serving
 from tests.whole.engines import run
 from tests.whole.registry import Registry, registry
 
@@ -127,18 +126,8 @@ def _token_server(certificate: Path, key: Path, given: list[tuple[str, ...]]) ->
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"https://127.0.0.1:{server.server_port}/token"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler, certificate, key) as address:
+        yield f"https://{address}/token"
 
 
 def _token(scopes: tuple[str, ...], certificate: Path, key: Path) -> str:

@@ -9,10 +9,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Literal
 
 from tests.registry.guarded import Guarded
+from tests.registry.serving import serving
 
 _CHUNK = 64 * 1024
 _HOP = {"connection", "keep-alive", "transfer-encoding"}
@@ -65,25 +66,13 @@ def running_proxy(guarded: Guarded) -> Iterator[Proxy]:
         there = guarded
         here = proxy
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(guarded.certificate, guarded.key)
-    # The handshake in the connection's own thread, or one that hangs would hold up all.
-    server.socket = context.wrap_socket(
-        server.socket, server_side=True, do_handshake_on_connect=False
-    )
-    proxy.address = f"127.0.0.1:{server.server_port}"
-    guarded.log_in(proxy.address)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield proxy
-    finally:
-        proxy.ended.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler, guarded.certificate, guarded.key) as address:
+        proxy.address = address
+        guarded.log_in(address)
+        try:
+            yield proxy
+        finally:
+            proxy.ended.set()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from tests.upkeep.stores import a_store
 from tests.whole.registry import Registry, registry
 
 from lamina.catalog import default_folder, load_catalog
+from lamina.cli import main
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId
 from lamina.model.names import Scheme
@@ -69,18 +70,10 @@ def tell(client: Client, place: Namespace, image: str, until: date) -> int:
 
 
 def lamina(folder: Path, place: Namespace, *words: str, code: int = 0) -> Any:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "lamina", "names", "--json", "--in", f"http://{place}"),
-            *("--store", str(folder / "store"), *words),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
-    assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)
+    into = ("--in", f"http://{place}", "--store", str(folder / "store"))
+    ran = CliRunner().invoke(main, ("names", "--json", *into, *words), catch_exceptions=False)
+    assert ran.exit_code == code, ran.stderr
+    return json.loads(ran.stdout)
 
 
 def states(listed: Mapping[str, Any]) -> Mapping[str, str]:
@@ -182,6 +175,35 @@ def test_a_digest_that_an_index_names_is_not_deleted(
 
     assert removal["kept"]["latest"] == f"the index {Digest.of(content)} names it"
     assert client.manifest_digest(repository, "latest") == digest
+
+
+def test_what_the_lock_needs_stays_until_its_new_name_means_it(
+    client: Client, place: Namespace, tmp_path: Path
+) -> None:
+    put(client, place, "cron", "debian-binary-cron:latest")
+    tell(client, place, "cron", YESTERDAY)
+    a_store(tmp_path / "store", "cron", Artifact(type=IMAGE, content=b"cron").manifest())
+
+    (removal,) = lamina(tmp_path, place, "--expired", "--remove", "cron")["removals"]
+
+    successor = place.repository("debian-cron:latest")
+    assert removal["kept"]["latest"] == f"the lock's image, and {successor} does not mean it"
+    put(client, place, "cron", "debian-cron:latest")
+    lamina(tmp_path, place, "--expired", "--remove", "cron")
+    assert client.tags(place.repository("debian-binary-cron")) == ()
+
+
+def test_former_images_go_with_the_last_name(
+    client: Client, place: Namespace, tmp_path: Path
+) -> None:
+    for text in ("former", "present"):
+        digest = put(client, place, text, "debian-binary-cron:latest")
+        put(client, place, text, f"debian-binary-cron:content-{digest.hex[:16]}")
+    tell(client, place, "cron", YESTERDAY)
+
+    lamina(tmp_path, place, "--expired", "--remove", "cron")
+
+    assert client.tags(place.repository("debian-binary-cron")) == ()
 
 
 def test_a_tag_of_the_content_goes_with_it(

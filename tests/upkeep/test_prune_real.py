@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from tests.upkeep.stores import a_store
 from tests.whole.registry import Registry, registry
 
 from lamina.cache import RECORD_TYPE
+from lamina.cli import main
 from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId
 from lamina.oci.artifact import Artifact
@@ -69,17 +70,12 @@ class Place:
         put_artifact(self.client, *self.ledger, Artifact(type=LEDGER_TYPE, content=content))
 
     def prune(self, *words: str) -> list[dict[str, Any]]:
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "lamina", "prune", "cron", "--json", "--in", self.address),
-                *("--store", str(self.folder / "store"), *words),
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=self.folder,
+        into = ("--in", self.address, "--store", str(self.folder / "store"))
+        ran = CliRunner().invoke(
+            main, ("prune", "cron", "--json", *into, *words), catch_exceptions=False
         )
-        removals: list[dict[str, Any]] = json.loads(done.stdout)["removals"]
+        assert ran.exit_code == 0, ran.stderr
+        removals: list[dict[str, Any]] = json.loads(ran.stdout)["removals"]
         return removals
 
     def numbers(self) -> list[int]:
@@ -126,7 +122,8 @@ def test_count_and_age_both_keep_and_records_go_with_their_images(place: Place) 
     assert place.prune("--keep", "2", "--days", "0") == []
 
 
-def test_what_a_tag_an_index_or_a_file_needs_is_kept(place: Place, tmp_path: Path) -> None:
+def test_what_the_lock_a_tag_an_index_or_a_file_needs_is_kept(place: Place, tmp_path: Path) -> None:
+    a_store(tmp_path / "store", "cron", image(2).manifest())
     put_artifact(place.client, place.repository, "production", image(3))
     child = place.client.manifest(place.repository, place.digests[4])
     assert child
@@ -142,9 +139,11 @@ def test_what_a_tag_an_index_or_a_file_needs_is_kept(place: Place, tmp_path: Pat
     pinned = tmp_path / "digests.json"
     pinned.write_text(json.dumps({"x": f"registry.example/cron@{place.digests[5]}"}))
 
-    place.prune("--keep", "1", "--days", "0", "--pinned", str(pinned), "--remove")
+    words = ("--keep", "1", "--days", "0", "--pinned", str(pinned), "--remove")
+    (removal,) = place.prune(*words)
 
-    assert place.numbers() == [0, 3, 4, 5]
+    assert place.numbers() == [0, 2, 3, 4, 5]
+    assert removal["manifests"]
 
 
 def test_what_no_ledger_knows_is_kept(place: Place) -> None:

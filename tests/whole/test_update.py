@@ -128,8 +128,10 @@ def test_an_update_sends_exactly_what_was_foretold(site: Site, tmp_path: Path) -
     site.lamina("build", *TERMS)
     before = manifests(site.json("list"))
     shutil.copy(site.workshop.lock, tmp_path / "old.lock.json")
-    with registry(tmp_path) as there:
+    with registry(tmp_path / "by-skopeo") as there, registry(tmp_path / "by-lamina") as other:
+        publish = ("publish", "--to", f"http://{other.address}/cloud")
         had = site.push(there)
+        site.lamina(*publish)
 
         site.add("tool", "2.0")
         site.archive.publish()
@@ -139,6 +141,9 @@ def test_an_update_sends_exactly_what_was_foretold(site: Site, tmp_path: Path) -
         site.lamina("build", *TERMS)
         measured = site.json(*since)
         new = {digest: size for digest, size in site.push(there).items() if digest not in had}
+        published = site.json(*publish)
+        assert other.blobs() == there.blobs()
+        assert other.unresolved() == []
 
     assert foretold["estimated"]
     assert [(one["group"], one["images"]) for one in foretold["layers"]] == [
@@ -152,6 +157,9 @@ def test_an_update_sends_exactly_what_was_foretold(site: Site, tmp_path: Path) -
     assert [one["images"] for one in deltas] == [["kit"], ["kit-child"]]
     assert sum(new.values()) == measured["compressed"]["size"] + measured["documents"]
     assert len(new) == len(measured["layers"]) + 2 * len(changed)
+    assert [one["image"] for one in published["images"] if one["changed"]] == changed
+    manifests_once = published["sent"]["manifest_bytes"] // 2  # each under two tags
+    assert published["sent"]["blob_bytes"] + manifests_once == sum(new.values())
     after = manifests(site.json("list"))
     assert sorted(name for name in before if before[name] != after[name]) == changed
 

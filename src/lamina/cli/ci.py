@@ -14,11 +14,12 @@ from lamina.cli.options import (
     SELECTION_HELP,
     WRONG,
     json_option,
+    namespace_option,
+    schemes_option,
     selection_options,
     settings_options,
 )
 from lamina.cli.output import print_json
-from lamina.cli.places import NamespaceType, SchemesType
 from lamina.errors import UsageError
 from lamina.model.names import Scheme
 from lamina.model.selection import Selection
@@ -61,13 +62,7 @@ Credentials are the system's own secrets, LAMINA_REGISTRY_USER and LAMINA_REGIST
 )
 @click.argument("system", type=click.Choice([system.value for system in System]))
 @selection_options
-@click.option(
-    "--registry",
-    metavar="REGISTRY/NAMESPACE",
-    type=NamespaceType(),
-    required=True,
-    help="Where the images are published.",
-)
+@namespace_option("--registry", "Where the images are published.", required=True)
 @click.option(
     "--groups",
     "count",
@@ -77,15 +72,7 @@ Credentials are the system's own secrets, LAMINA_REGISTRY_USER and LAMINA_REGIST
     show_default=True,
     help="How many jobs build the images.",
 )
-@click.option(
-    "--names",
-    "schemes",
-    metavar="SCHEME,...",
-    type=SchemesType(),
-    default=Scheme.SPLIT.value,
-    show_default=True,
-    help="The naming schemes to publish under.",
-)
+@schemes_option(Scheme.SPLIT)
 @click.option(
     "--requirement",
     metavar="TEXT",

@@ -66,6 +66,7 @@ profiles).
   LAMINA_JOBS             how many images are built at a time
   LAMINA_LAYER_BUDGET     how many layers an image may have
   LAMINA_MIRROR_NAME      the address that serves the repository or place NAME
+  REGISTRY_AUTH_FILE      the passwords of registries, where not those of container tools
   LAMINA_DEBUG            show the traceback of an error in lamina itself
 """
 

@@ -15,6 +15,7 @@ from lamina.cli.options import (
     WRONG,
     ca_option,
     json_option,
+    namespace_option,
     schemes_option,
     selection_options,
     settings_options,
@@ -60,9 +61,9 @@ deletes that. A digest that another tag, an index or the lock needs is never del
     },
 )
 @selection_options
-@schemes_option
+@schemes_option(Scheme.SPLIT, Scheme.LEGACY)
 @click.option("--tag", default="latest", show_default=True, help="The tag of the names.")
-@click.option("--in", "place", metavar="REGISTRY/NAMESPACE", help="The namespace to ask.")
+@namespace_option("--in", "The namespace to ask.", required=False)
 @click.option("--expired", is_flag=True, help="Only names past their last day.")
 @click.option("--remove", is_flag=True, help="Delete these, which cannot be undone.")
 @ca_option
@@ -74,7 +75,7 @@ def command(
     *,
     schemes: tuple[Scheme, ...],
     tag: str,
-    place: str | None,
+    namespace: Namespace | None,
     expired: bool,
     remove: bool,
     as_json: bool,
@@ -85,17 +86,16 @@ def command(
             "--remove stands without --expired",
             remedy="look at what `lamina names --in ... --expired` lists first",
         )
-    if expired and not place:
+    if expired and not namespace:
         raise UsageError.one(
             "--expired stands without --in", remedy="name the registry's namespace"
         )
     catalog = pipeline.load(settings)
     chosen = pipeline.choose(settings, catalog, selection)
     names = pipeline.names_of(catalog, chosen, schemes, tag=tag)
-    if not place:
+    if not namespace:
         _show_names(names, as_json=as_json)
         return 0
-    namespace = Namespace.parse(place)
     access = settings.access
     today = datetime.now(UTC).date()
     told = pipeline.ask_names(names, namespace, access, today=today)

@@ -17,6 +17,7 @@ from lamina.errors import LaminaError, UsageError
 from lamina.model.image import Kind
 from lamina.model.lock import LAYER_BUDGET, MOST_LAYERS
 from lamina.model.names import Scheme
+from lamina.model.reference import Namespace
 from lamina.model.selection import Selection
 from lamina.model.spelling import did_you_mean
 from lamina.settings import Flags, Settings, Surroundings, read_settings
@@ -113,30 +114,60 @@ def layer_budget_option(function: F) -> F:
     )(function)
 
 
-def schemes_option(function: F) -> F:
-    """Give a command the schemes of published names, which it gets as `schemes`."""
+class _NamespaceType(click.ParamType[Namespace]):
+    name = "namespace"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Namespace:
+        """Read `REGISTRY/NAMESPACE`."""
+        return value if isinstance(value, Namespace) else Namespace.parse(str(value))
+
+
+class _SchemesType(click.ParamType[tuple[Scheme, ...]]):
+    name = "schemes"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Scheme, ...]:
+        """Read schemes with commas between them."""
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in str(value).split(",")]
+        for word in words:
+            if word not in tuple(Scheme):
+                otherwise = f"the schemes are {', '.join(Scheme)}"
+                raise UsageError.one(
+                    f"no scheme '{word}'",
+                    place="--names",
+                    remedy=did_you_mean(word, Scheme, otherwise=otherwise),
+                )
+        return tuple(dict.fromkeys(map(Scheme, words)))
+
+
+def namespace_option(flag: str, meaning: str, *, required: bool) -> Callable[[F], F]:
+    """Give a command a namespace of a registry, which it gets as `namespace`, by this flag."""
+    return click.option(
+        flag,
+        "namespace",
+        metavar="REGISTRY/NAMESPACE",
+        type=_NamespaceType(),
+        required=required,
+        help=meaning,
+    )
+
+
+def schemes_option(*usual: Scheme) -> Callable[[F], F]:
+    """Give a command the schemes of names, `usual` by default, which it gets as `schemes`."""
     return click.option(
         "--names",
         "schemes",
         metavar="SCHEME,...",
-        callback=lambda _context, _parameter, text: _schemes(text),
-        default=f"{Scheme.SPLIT},{Scheme.LEGACY}",
+        type=_SchemesType(),
+        default=",".join(usual),
         show_default=True,
-        help="The schemes that the images were published under, the present one first.",
-    )(function)
-
-
-def _schemes(text: str) -> tuple[Scheme, ...]:
-    words = [word.strip() for word in text.split(",")]
-    for word in words:
-        if word not in tuple(Scheme):
-            otherwise = f"the schemes are {', '.join(Scheme)}"
-            raise UsageError.one(
-                f"no scheme '{word}'",
-                place="--names",
-                remedy=did_you_mean(word, Scheme, otherwise=otherwise),
-            )
-    return tuple(dict.fromkeys(map(Scheme, words)))
+        help=f"How names are made up, the present way first: {', '.join(Scheme)}.",
+    )
 
 
 def ca_option(function: F) -> F:

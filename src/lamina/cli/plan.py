@@ -32,7 +32,7 @@ _CHANGES = 2
 
 An image that is built only because its parent is may be kept after all, when the parent comes
 out the same. With --cached, the caches of lamina.toml are asked which images would be pulled
-instead.
+instead. An image that is there, but has not passed the tests that it has now, is tested only.
 
 {SELECTION_HELP}
 """,

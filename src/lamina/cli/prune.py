@@ -15,6 +15,7 @@ from lamina.cli.options import (
     WRONG,
     ca_option,
     json_option,
+    namespace_option,
     schemes_option,
     selection_options,
     settings_options,
@@ -55,10 +56,8 @@ How old an image is, is known of those that `lamina publish --due` has sent; all
     },
 )
 @selection_options
-@click.option(
-    "--in", "place", metavar="REGISTRY/NAMESPACE", required=True, help="The namespace to ask."
-)
-@schemes_option
+@namespace_option("--in", "The namespace to ask.", required=True)
+@schemes_option(Scheme.SPLIT, Scheme.LEGACY)
 @click.option(
     "--keep",
     metavar="N",
@@ -90,7 +89,7 @@ def command(
     settings: Settings,
     selection: Selection,
     *,
-    place: str,
+    namespace: Namespace,
     schemes: tuple[Scheme, ...],
     keep: int,
     days: int,
@@ -101,7 +100,7 @@ def command(
     """List what could be deleted, and delete it if that is asked for."""
     catalog = pipeline.load(settings)
     past = pipeline.Past(
-        namespace=Namespace.parse(place),
+        namespace=namespace,
         schemes=schemes,
         retention=Retention(count=keep, days=days),
         pinned=pinned,

@@ -15,11 +15,12 @@ from lamina.cli.options import (
     WRONG,
     ca_option,
     json_option,
+    namespace_option,
+    schemes_option,
     selection_options,
     settings_options,
 )
 from lamina.cli.output import print_json, progress, show_table
-from lamina.cli.places import NamespaceType, SchemesType
 from lamina.cli.publish_beside import (
     beside_values,
     due_values,
@@ -75,23 +76,8 @@ The password is that of container tools: REGISTRY_AUTH_FILE, or what `skopeo log
     },
 )
 @selection_options
-@click.option(
-    "--to",
-    "namespace",
-    metavar="REGISTRY/NAMESPACE",
-    type=NamespaceType(),
-    required=True,
-    help="Where to; http:// in front of a registry without TLS.",
-)
-@click.option(
-    "--names",
-    "schemes",
-    metavar="SCHEME,...",
-    type=SchemesType(),
-    default=Scheme.SPLIT.value,
-    show_default=True,
-    help=f"How names are made up: {', '.join(Scheme)}.",
-)
+@namespace_option("--to", "Where to; http:// in front of a registry without TLS.", required=True)
+@schemes_option(Scheme.SPLIT)
 @click.option(
     "--tag", metavar="TAG", default="latest", show_default=True, help="The tag that moves."
 )

@@ -33,7 +33,7 @@ class PipelineOptions:
 
     system: System
     count: int  # of groups
-    registry: Namespace
+    namespace: Namespace  # that is published to
     schemes: tuple[Scheme, ...]
     requirement: str
     runner: str
@@ -81,8 +81,8 @@ def ci(
             count=options.count,
             schedule=schedule_of(images),
             distro=settings.distro,
-            registry=options.registry,
-            cache=_cache(settings.caches, options.registry),
+            registry=options.namespace,
+            cache=_cache(settings.caches, options.namespace),
             names=",".join(options.schemes),
             requirement=options.requirement,
             runner=options.runner,

@@ -31,13 +31,14 @@ from lamina.publish import (
     Neighbour,
     Publication,
     PublishPlan,
-    check_form,
+    check_file,
     digests_text,
     make_plan,
     pinned,
 )
 from lamina.registry import Traffic, open_registry
 from lamina.settings import Settings
+from lamina.store.records import Current
 from lamina.store.store import Store
 from lamina.upkeep.cost import DailyCost, daily_cost
 from lamina.upkeep.due import Candidate, Turn
@@ -72,7 +73,6 @@ class Published:
     plan: PublishPlan
     asked: int  # requests before anything was sent
     traffic: Traffic  # all of it
-    pinned: Mapping[str, str]  # reference by tag to reference by digest
     beside: Beside | None = None  # what was put beside the images, if anything was to be
     due: Due | None = None  # where only what is due was asked for
 
@@ -93,7 +93,7 @@ def publish(
     `NetworkError` when the registry fails or refuses, `StoreError` when a blob is damaged.
     """
     if target.digests:
-        check_form(target.digests)
+        check_file(target.digests)
     catalog = load(settings)
     store = Store.open(settings.store)
     access = replace(settings.access, tell=lambda message: listener(Note(message=message)))
@@ -102,8 +102,9 @@ def publish(
         from lamina.publish.asking import ask
         from lamina.publish.sending import send
 
-        built = current(settings).images
-        chosen = _chosen(settings, catalog, selection)
+        there = current(settings)
+        built = there.images
+        chosen = _chosen(choose(settings, catalog, selection), there, named=bool(selection.terms))
         shelf = Shelf(
             namespace=target.namespace, schemes=target.schemes, tag=target.tag, catalog=catalog
         )
@@ -118,34 +119,38 @@ def publish(
         neighbours = _neighbours(catalog, built, target, frozenset(chosen))
         plan = make_plan(publications, ask(registry, publications, neighbours))
         asked = registry.traffic.requests
-        references = {
-            **pinned(publications, target.namespace),
-            **_pinned_before(catalog, target, ledger, waiting),
-        }
-        references = dict(sorted(references.items()))
         beside = None
         if not dry_run:
             send(registry, plan, store.layout, listener)
-            wish = Wish(
-                # Who is asked for images is told by which keys to find them.
-                records=target.namespace in settings.caches,
-                until=target.until,
-                ledger=now if target.due else None,
-            )
             fresh = {image: built[image] for image in chosen}
-            if wish.records or wish.until or wish.ledger:
+            if wish := _wish(settings, target, now):
                 beside = put_beside(shelf, fresh, candidates, access, wish)
             if target.digests:
-                _write(target.digests, digests_text(references, target.digests))
+                references = {
+                    **pinned(publications, target.namespace),
+                    **_pinned_before(catalog, target, ledger, waiting),
+                }
+                text = digests_text(dict(sorted(references.items())), target.digests)
+                _write(target.digests, text)
         return Published(
             publications=publications,
             plan=plan,
             asked=asked,
             traffic=registry.traffic,
-            pinned=references,
             beside=beside,
             due=due,
         )
+
+
+def _wish(settings: Settings, target: Target, now: datetime) -> Wish | None:
+    """Return what is to be put beside images, if anything is."""
+    wish = Wish(
+        # Who is asked for images is told by which keys to find them.
+        records=target.namespace in settings.caches,
+        until=target.until,
+        ledger=now if target.due else None,
+    )
+    return wish if wish.records or wish.until or wish.ledger else None
 
 
 def _due(
@@ -175,11 +180,10 @@ def _pinned_before(
     }
 
 
-def _chosen(settings: Settings, catalog: Catalog, selection: Selection) -> tuple[ImageId, ...]:
-    """Return the selected images, which must be built; where none is named, all that are."""
-    there = current(settings)
-    chosen = choose(settings, catalog, selection)
-    if not selection.terms:
+def _chosen(selected: tuple[ImageId, ...], there: Current, *, named: bool) -> tuple[ImageId, ...]:
+    """Return the selected images, which must be built if they were `named`; else those that are."""
+    chosen = selected
+    if not named:
         chosen = tuple(one for one in chosen if one in there.images or one in there.damaged)
     damaged = [there.damaged[one] for one in chosen if one in there.damaged]
     StoreError.raise_all([*([there.index] if there.index else []), *damaged])

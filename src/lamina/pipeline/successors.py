@@ -100,22 +100,24 @@ def _removal(
         for tag in registry.tags(repository)
         if (digest := registry.manifest_digest(repository, tag))
     }
-    needed = needed_by_indices(registry, repository, set(tags.values()))
+    needed = _needed_by_indices(registry, repository, set(tags.values()))
     if told.digest in built and told.digest is not None:
         successor = namespace.repository(told.name.successor)
         new, _, tag = successor.rpartition(":")
         if registry.manifest_digest(new, tag) != told.digest:
             needed[told.digest] = f"the lock's image, and {successor} does not mean it"
-    own = {told.name.tag, notice_tag(told.name.tag)}
-    # Tags of a content say nothing that would keep it, nor that of former images without a name.
+    name, notice = told.name.tag, notice_tag(told.name.tag)
+    # A tag of a content alone says nothing that would keep it.
     contents = {tag for tag, digest in tags.items() if is_content_tag(tag, digest)}
-    last = tags.keys() <= own | contents
-    same = {tag for tag in contents if last or tags[tag] == told.digest}
-    wanted = own | same
-    return remove_tags(repository, tags, wanted, needed)
+    same = {tag for tag in contents if tags[tag] == told.digest}
+    removal = remove_tags(repository, tags, {name, *same}, needed)
+    if name not in removal.tags:
+        return removal  # its notice stays too: it is asked about again
+    last = tags.keys() <= {name, notice, *contents}
+    return remove_tags(repository, tags, {name, notice, *(contents if last else same)}, needed)
 
 
-def needed_by_indices(
+def _needed_by_indices(
     registry: Registry, repository: str, digests: Iterable[Digest]
 ) -> dict[Digest, str]:
     """Return the manifests that indices among `digests` name, each with the reason to keep it."""

@@ -1,6 +1,6 @@
 """Publishing images to a registry: each blob sent once, every name put last."""
 
-from lamina.publish.digests import check_form, digests_text, pinned
+from lamina.publish.digests import check_file, digests_text, pinned
 from lamina.publish.plan import check_content_tags, make_plan
 from lamina.publish.values import (
     Blob,
@@ -23,7 +23,7 @@ __all__ = [
     "Tagging",
     "Upload",
     "check_content_tags",
-    "check_form",
+    "check_file",
     "digests_text",
     "make_plan",
     "pinned",

@@ -26,8 +26,10 @@ def pinned(publications: Iterable[Publication], namespace: Namespace) -> Mapping
     return dict(sorted(found.items()))
 
 
-def check_form(path: Path) -> None:
-    """Raise `UsageError` for a file that is called neither JSON nor YAML."""
+def check_file(path: Path) -> None:
+    """Raise `UsageError` for a file that is called neither JSON nor YAML, or in no folder."""
+    if not path.parent.is_dir():
+        raise UsageError.one("there is no such folder", place=str(path.parent), remedy="make it")
     if path.suffix not in (*_JSON, *_YAML):
         raise UsageError.one(
             "its name does not say in which form it is to be",

@@ -60,7 +60,9 @@ def transport_error(error: Exception, place: str) -> TryAgainError | LaminaError
 
 def exhausted(error: TryAgainError, place: str, attempts: int) -> LaminaError:
     """Return the error of a registry that never answered as it should."""
-    return NetworkError.one(f"{error} (tried {attempts} times)", place=place, remedy=_CHECK)
+    wish = f"; it asks to be left alone for {error.after:.0f} s" if error.after else ""
+    times = f"{attempts} times" if attempts > 1 else "once"
+    return NetworkError.one(f"{error}{wish} (tried {times})", place=place, remedy=_CHECK)
 
 
 _CHECK = "check the registry and the network; the same command goes on where this one stopped"

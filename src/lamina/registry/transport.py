@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from threading import Event, Lock
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -19,26 +19,13 @@ from lamina import __version__
 from lamina.registry.authorisation import Authorisation, without_query
 from lamina.registry.certificates import trust
 from lamina.registry.errors import TryAgainError, check, exhausted, transport_error
+from lamina.registry.exchange import Exchange
 from lamina.registry.passwords import find_password
 from lamina.registry.values import Access, StoppedError, Traffic
 
 T = TypeVar("T")
 _TELLING = 5.0  # seconds of waiting that a person should know of
 _CONNECTIONS = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One request, as often as it takes to be let in."""
-
-    method: str
-    url: str  # a path of the registry, or an address that it gave
-    place: str  # what it is about, for messages
-    repository: str
-    scopes: tuple[str, ...]  # what a token must allow
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Callable[[], Iterable[bytes]] | None = None  # begun anew when it is sent again
-    missing: bool = False  # that there is no such thing is an answer too
 
 
 class Transport:
@@ -61,7 +48,7 @@ class Transport:
             timeout=httpx.Timeout(
                 access.patience.silence, connect=access.patience.connect, pool=None
             ),
-            verify=trust(access, host) if secure else False,
+            verify=trust(access, host),
         )
         self._lock = Lock()
         self._connections: WeakSet[socket.socket] = WeakSet()
@@ -130,7 +117,7 @@ class Transport:
                 wish = error.after or 0.0
                 if number >= most or wish > patience.longest_wish:
                     raise exhausted(error, place, number) from None
-                if error.after is not None:
+                if wish:
                     self._close_for(wish)
                 self.count(repeated=1)
                 self._sleep(_pause(number, patience.pause, patience.longest_pause))
@@ -179,7 +166,8 @@ class Transport:
         if url.netloc == self._base.netloc:
             leave = self._authorisation.header(exchange.repository, exchange.scopes, self._ask)
             headers |= {"Authorization": leave} if leave else {}
-            url = url.copy_with(scheme=self._base.scheme)  # behind a proxy it may not know of TLS
+            if self._base.scheme == "https":
+                url = url.copy_with(scheme="https")  # behind a proxy it may not know of TLS
         request = self._client.build_request(
             exchange.method,
             url,
