@@ -47,6 +47,14 @@ distributions: setup ## build and test the whole fleet for the further distribut
 secrets: setup ## build every image of the catalogue, and look for secrets in all of them
 	LAMINA_SECRETS=all $(BIN)/pytest tests/whole/test_secrets.py
 
+.PHONY: artifacts
+artifacts: setup ## build every image that is fed by release archives from stand-ins for these, and test it
+	LAMINA_ARTIFACTS=all $(BIN)/pytest tests/whole/test_artifact_images.py
+
+.PHONY: consumers
+consumers: environment ## move a real checkout of kolla-ansible, and give it back; KOLLA_ANSIBLE=DIR
+	LAMINA_KOLLA_ANSIBLE=$(KOLLA_ANSIBLE) $(BIN)/pytest tests/migrate
+
 .PHONY: pipelines
 pipelines: setup ## run the jobs of generated pipelines on this machine, over the small fleet
 	LAMINA_PIPELINES=all $(BIN)/pytest tests/ci

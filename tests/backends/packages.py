@@ -53,9 +53,14 @@ def hard_link(path: str, target: str) -> Item:
     return Item(path=path, type=tarfile.LNKTYPE, target=target)
 
 
-def tarball(items: Iterable[Item], form: int = tarfile.GNU_FORMAT) -> bytes:
+def tarball(
+    items: Iterable[Item],
+    form: int = tarfile.GNU_FORMAT,
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
+    """Return a tarball; `headers` are those of all its entries, in the form of POSIX."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=form) as tar:
+    with tarfile.open(fileobj=buffer, mode="w", format=form, pax_headers=headers) as tar:
         for item in items:
             info = tarfile.TarInfo(item.path)
             info.type = item.type

@@ -356,10 +356,12 @@ def test_accounts_are_made_in_the_order_of_their_ids() -> None:
     ]
     groups = [Group(name="more", gid=305), Group(name="extra", gid=400)]
     calls = account_calls(groups, users, VARIABLES)
-    assert [call.argv for call in calls] == [
-        ("groupadd", "--system", "--gid", "305", "more"),
-        ("groupadd", "--system", "--gid", "310", "b"),
-        ("groupadd", "--system", "--gid", "400", "extra"),
+    assert [(call.title, call.argv[-2:]) for call in calls[:3]] == [
+        ("group more", ("305", "more")),
+        ("group b", ("310", "b")),
+        ("group extra", ("400", "extra")),
+    ]
+    assert [call.argv for call in calls[3:]] == [
         (
             *("useradd", "--system", "--no-log-init", "--no-create-home"),
             *("--uid", "200", "--gid", "310", "--home-dir", "/a", "--shell", "/bin/sh", "a"),
@@ -370,6 +372,27 @@ def test_accounts_are_made_in_the_order_of_their_ids() -> None:
             *("--shell", "/usr/sbin/nologin", "--groups", "extra,more", "b"),
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("there", "done"),
+    [("", "--system --gid 305 more"), ("305", ""), ("306", "--system --gid 305 more")],
+    ids=["missing", "made by an ancestor", "with another id"],
+)
+def test_a_group_is_made_unless_it_is_there_with_its_id(
+    tmp_path: Path, there: str, done: str
+) -> None:
+    programs = {
+        "getent": f"printf '%s' '{there and f'more:x:{there}:'}'; test -n '{there}'",
+        "groupadd": 'echo "$@"',
+    }
+    for name, body in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    (call,) = account_calls([Group(name="more", gid=305)], [], VARIABLES)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    told = subprocess.run(call.argv, env=path, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == done
 
 
 def test_scripts_get_the_epoch_and_nothing_of_this_machine(

@@ -114,11 +114,20 @@ class Container:
         files: Sequence[Mapping[str, Any]] = (),
         permissions: Sequence[Mapping[str, Any]] = (),
         *,
+        needed: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         strategy: str = "COPY_ALWAYS",
         code: int = 0,
     ) -> str:
-        """Write config.json, run kolla_set_configs, and return what it says."""
-        config = {"command": "sleep 1", "config_files": files, "permissions": permissions}
+        """Write config.json, run kolla_set_configs, and return what it says.
+
+        `needed` are its keys `directories` and `files`.
+        """
+        config = {
+            "command": "sleep 1",
+            "config_files": files,
+            **(needed or {}),
+            "permissions": permissions,
+        }
         self.put("/var/lib/kolla/config_files/config.json", json.dumps(config))
         return self.set_configs(strategy=strategy, code=code)
 

@@ -59,11 +59,42 @@ def test_who_an_image_runs_as_is_in_the_group_that_may_use_sudo(catalog: Catalog
     assert {name: "kolla" in groups[name] for name in people} == dict.fromkeys(people, True)
 
 
+# Whom config.json of present deployments names in an image, beside the user that it runs as.
+OWNERS = {
+    "base": {"fluentd"},
+    "dnsmasq": {"ironic"},
+    "httpd": {"ironic", "keystone", "letsencrypt"},
+    "libvirt": {"nova"},
+    "letsencrypt-lego": {"haproxy", "letsencrypt"},
+    "mariadb-server": {"mysql"},
+    "openvswitch-db-server": {"openvswitch"},
+    "ovn-northd": {"openvswitch"},
+}
+
+
+@pytest.mark.parametrize("name", OWNERS)
+def test_whom_deployments_give_files_to_is_there(catalog: Catalog, name: str) -> None:
+    image = next(image for image in catalog.images if image.id.name == name)
+    there = {
+        user.name
+        for each in catalog.images
+        if each.id.name in lineage(catalog, image)
+        for user in each.users
+    }
+    assert OWNERS[name] | {"fluentd", "kolla"} <= there
+
+
 def test_every_image_is_labelled_by_its_own_name(catalog: Catalog) -> None:
     for image in catalog.images:
         labels = dict(image.runtime.labels)
         assert labels.pop("name") == image.id.name
-        assert labels.keys() == {"build-date", "kolla_version", "maintainer"}
+        assert labels.pop("org.opencontainers.image.title") == image.id.name
+        assert labels.keys() == {
+            "build-date",
+            "kolla_version",
+            "maintainer",
+            "org.opencontainers.image.vendor",
+        }
 
 
 def test_the_day_of_a_label_is_that_of_the_images_inputs() -> None:

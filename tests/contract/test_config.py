@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kolla_contract.config import SIZE_LIMIT, Config, ConfigFile, Owner, Permission, parse
+from kolla_contract.config import SIZE_LIMIT, Config, ConfigFile, Needed, Owner, Permission, parse
 from kolla_contract.faults import ContractError
 
 FILE = {"source": "/a", "dest": "/b", "owner": "nova", "perm": "0600"}
@@ -32,6 +32,15 @@ def a_file(**keys: Any) -> bytes:
     """Spell a configuration with one file; a key that is None is left out."""
     entry = {key: value for key, value in {**FILE, **keys}.items() if value is not None}
     return spelled(config_files=[entry])
+
+
+def a_directory(**keys: Any) -> bytes:
+    entry = {"path": "/d", "owner": "nova", "perm": "0755", **keys}
+    return spelled(directories=[{key: value for key, value in entry.items() if value is not None}])
+
+
+def an_empty_file(**keys: Any) -> bytes:
+    return spelled(files=[{"path": "/f", "owner": "nova", "perm": "0644", **keys}])
 
 
 def a_permission(**keys: Any) -> bytes:
@@ -81,6 +90,28 @@ def test_a_permission_may_change_the_mode_alone() -> None:
     )
 
 
+def test_directories_and_files_are_what_must_be_there() -> None:
+    logs = {"path": "/var//log/kolla/", "owner": "fluentd:kolla", "perm": "2775"}
+    log = {"path": "/var/log/kolla/a.log", "owner": "nova", "perm": "664"}
+    config = parse(spelled(files=[log], directories=[logs]))
+    assert config.needed == (
+        Needed(
+            place="directories[0]",
+            path="/var/log/kolla",
+            directory=True,
+            owner=Owner("fluentd", "kolla"),
+            mode=0o2775,
+        ),
+        Needed(
+            place="files[0]",
+            path="/var/log/kolla/a.log",
+            directory=False,
+            owner=Owner("nova"),
+            mode=0o664,
+        ),
+    )
+
+
 def test_unknown_keys_are_ignored_and_told() -> None:
     config = parse(spelled(config_files=[{**FILE, "optinal": True}], future=1))
     assert config.files == (READ,)
@@ -109,6 +140,15 @@ WRONG = {
         spelled(permissions=[{"path": "/p"}]),
         "permissions[0]: neither 'owner' nor 'perm' is there",
     ),
+    "directories that are a text": (spelled(directories="/d"), "directories: is not a list"),
+    "a directory without a path": (a_directory(path=None), "directories[0].path: is missing"),
+    "a directory without an owner": (a_directory(owner=None), "directories[0].owner: is missing"),
+    "a directory without a mode": (a_directory(perm=None), "directories[0].perm: is missing"),
+    "a file that is null": (an_empty_file(path=None), "files[0].path: is not a text"),
+    "a file with a mode that is a number": (
+        an_empty_file(perm=664),
+        "files[0].perm: is not a text",
+    ),
     "a permission without a path": (
         spelled(permissions=[{"owner": "nova"}]),
         "permissions[0].path: is missing",
@@ -126,6 +166,12 @@ HOSTILE = {
     "an empty dest": (a_file(dest=""), "config_files[0].dest: '' is not an absolute path"),
     "a relative permission": (a_permission(path="p"), "permissions[0].path: 'p' is not an absol"),
     "the whole root": (a_file(dest="/."), "config_files[0]: the root directory cannot be"),
+    "the root as a directory": (a_directory(path="//"), "directories[0].path: the root directory"),
+    "a directory upwards": (a_directory(path="/a/../b"), "directories[0].path: '/a/../b' leads up"),
+    "a relative directory": (a_directory(path="d"), "directories[0].path: 'd' is not an absolute"),
+    "a glob of directories": (a_directory(path="/d/*"), "directories[0].path: '/d/*' is a glob"),
+    "a glob of files": (an_empty_file(path="/f[0]"), "files[0].path: '/f[0]' is a glob"),
+    "a newline in a file": (an_empty_file(path="/a\nb"), r"files[0].path: '/a\nb' holds a control"),
     "a NUL in a name": (a_file(dest="/b\0c"), r"config_files[0].dest: '/b\x00c' holds a control"),
     "a newline in a name": (a_file(dest="/b\nc"), r"config_files[0].dest: '/b\nc' holds a control"),
     "a NUL in the command": (b'{"command": "x\\u0000y"}', "command: holds a NUL"),
@@ -175,6 +221,8 @@ def test_all_faults_are_told_at_once() -> None:
     content = json.dumps(
         {
             "config_files": [{**FILE, "source": "a", "perm": 1}, 7, {"dest": "/.."}],
+            "directories": [{"path": "d", "perm": "9"}, []],
+            "files": [{"path": "/f?", "owner": "a b", "perm": "0600"}],
             "permissions": [{"path": "/p", "owner": "a b", "exclude": ["(", ")"]}],
         }
     ).encode()
@@ -187,6 +235,12 @@ def test_all_faults_are_told_at_once() -> None:
         "config_files[2].dest",
         "config_files[2].owner",
         "config_files[2].perm",
+        "directories[0].path",
+        "directories[0].owner",
+        "directories[0].perm",
+        "directories[1]",
+        "files[0].path",
+        "files[0].owner",
         "permissions[0].owner",
         "permissions[0].exclude[0]",
         "permissions[0].exclude[1]",
@@ -196,7 +250,8 @@ def test_all_faults_are_told_at_once() -> None:
 _ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
-        ["command", "config_files", "permissions", "source", "dest", "perm", "owner", "exclude"]
+        ["command", "config_files", "directories", "files", "permissions", "source", "dest", "path",
+         "perm", "owner", "exclude"]
     ), inner, max_size=5),
     max_leaves=12,
 )  # fmt: skip

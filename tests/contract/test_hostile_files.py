@@ -193,6 +193,87 @@ def test_nothing_is_left_aside_when_a_disk_is_full(container: Container) -> None
     assert "Traceback" not in done.stderr
 
 
+LOGS = f"{HOME}/logs"
+A_LOG = {"path": f"{LOGS}/a.log", "owner": "nova", "perm": "0664"}
+
+
+def needed(path: str, kind: str) -> dict[str, list[dict[str, str]]]:
+    return {kind: [{**A_LOG, "path": path}]}
+
+
+@pytest.mark.parametrize("kind", ["directories", "files"])
+@pytest.mark.parametrize("path", [LOGS, f"{LOGS}/new"])
+def test_what_must_be_there_is_not_made_through_a_planted_link(
+    container: Container, secret: str, path: str, kind: str
+) -> None:
+    container.link(LOGS, "/etc", owner=PLANTED)
+    container.put(f"{SOURCE}/config.json")
+    before = container.snapshot()
+    told = container.configure([ENTRY], needed=needed(path, kind), code=1)
+    link = kind == "files" and path == LOGS
+    why = "something else is there, and no file" if link else "leads through a link"
+    assert f"{kind}[0].path: '{path}': {why}" in told
+    assert container.state(secret) == ROOTS
+    after = container.snapshot()
+    assert {name for name in after if after[name] != before.get(name)} == {
+        f"{SOURCE}/config.json".lstrip("/")
+    }
+
+
+def test_a_directory_is_made_through_a_link_of_the_image(container: Container) -> None:
+    container.link("/var/run", "../run")
+    container.configure(needed=needed("/var/run/nova", "directories"))
+    assert container.state("/run/nova") == (NOVA, NOVA, 0o775)
+
+
+def test_a_planted_link_is_no_file_that_must_be_there(container: Container, secret: str) -> None:
+    container.folder(LOGS, owner=PLANTED)
+    container.link(f"{LOGS}/a.log", secret, owner=PLANTED)
+    told = container.configure(needed={"files": [A_LOG]}, code=1)
+    assert f"files[0].path: '{LOGS}/a.log': something else is there, and no file" in told
+    assert container.state(secret) == ROOTS
+
+
+def test_a_planted_hard_link_is_not_given_away(container: Container, secret: str) -> None:
+    container.folder(LOGS, owner=PLANTED)
+    os.link(container.path(secret), container.path(f"{LOGS}/a.log"))
+    told = container.configure(needed={"files": [A_LOG]}, code=1)
+    assert "it has another name, and may be another's file" in told
+    assert container.state(secret) == ROOTS
+
+
+def test_what_is_in_the_way_of_a_directory_or_a_file_is_told_before_anything_is_made(
+    container: Container,
+) -> None:
+    container.put(f"{SOURCE}/config.json")
+    container.put("/srv/file")
+    container.folder("/srv/folder")
+    os.mkfifo(container.path("/srv/pipe"))
+    asked = {
+        "directories": [
+            {**A_LOG, "path": path} for path in ("/srv/new", "/srv/file", "/srv/file/d")
+        ],
+        "files": [
+            {**A_LOG, "path": path}
+            for path in ("/srv/folder", "/srv/pipe", "/srv/gone/f", "/srv/new/f", "/srv/file/f")
+        ],
+    }
+    before = container.snapshot()
+    told = container.configure(needed=asked, code=1)
+    assert told.splitlines() == [
+        f"kolla_set_configs: {line}"
+        for line in (
+            "directories[1].path: '/srv/file': something else is there, and no directory",
+            "directories[2].path: '/srv/file/d': Not a directory",
+            "files[0].path: '/srv/folder': something else is there, and no file",
+            "files[1].path: '/srv/pipe': something else is there, and no file",
+            "files[2].path: '/srv/gone/f': its directory is not there, and not in 'directories'",
+            "files[4].path: '/srv/file/f': Not a directory",
+        )
+    ]
+    assert container.snapshot().keys() == before.keys()
+
+
 def test_permissions_are_given_to_what_is_there(container: Container) -> None:
     container.put("/var/log/nova/a.log")
     container.put("/var/log/nova/old/b.log")

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kolla_contract.config import Config, ConfigFile, Owner
+from kolla_contract.config import Config, ConfigFile, Needed, Owner
 from kolla_contract.faults import ContractError
 from kolla_contract.plan import (
     Found,
+    Made,
     Node,
     Plan,
     Properties,
@@ -36,22 +37,40 @@ def a_folder(path: str, *files: str) -> Found:
     return Found(path=path, nodes=(top, *below))
 
 
-def plan(entries: Sequence[tuple[ConfigFile, Sequence[Found]]]) -> Plan:
-    """Return the plan for entries and what each of their sources matches."""
+def plan(entries: Sequence[tuple[ConfigFile, Sequence[Found]]], *needed: tuple[str, bool]) -> Plan:
+    """Return the plan for entries and what each of their sources matches.
+
+    `needed` are paths, and whether each of them is a directory.
+    """
     numbered = [
         (replace(entry, place=f"config_files[{number}]", source=f"/source-{number}"), found)
         for number, (entry, found) in enumerate(entries)
     ]
     return make_plan(
-        Config(command="x", files=tuple(entry for entry, _ in numbered)),
+        Config(
+            command="x",
+            files=tuple(entry for entry, _ in numbered),
+            needed=tuple(
+                Needed(
+                    place=f"needed[{number}]",
+                    path=path,
+                    directory=directory,
+                    owner=NOVA,
+                    mode=0o640,
+                )
+                for number, (path, directory) in enumerate(needed)
+            ),
+        ),
         {entry.source: tuple(found) for entry, found in numbered},
         {NOVA: (42436, 42436), Owner("nobody"): None},
     )
 
 
-def faults(entries: Sequence[tuple[ConfigFile, Sequence[Found]]]) -> list[str]:
+def faults(
+    entries: Sequence[tuple[ConfigFile, Sequence[Found]]], *needed: tuple[str, bool]
+) -> list[str]:
     with pytest.raises(ContractError) as caught:
-        plan(entries)
+        plan(entries, *needed)
     return [str(fault) for fault in caught.value.faults]
 
 
@@ -101,6 +120,72 @@ def test_sources_that_are_merged_come_together() -> None:
     merged = replace(A_FILE, merge=True)
     targets = plan([(merged, [a_folder("/s", "a")]), (merged, [a_folder("/o", "b")])]).targets
     assert [target.path for target in targets] == ["/d", "/d/a", "/d/b"]
+
+
+def test_what_must_be_there_belongs_to_its_owner() -> None:
+    made = plan([], ("/d", True), ("/d/f", False)).made
+    properties = Properties(uid=42436, gid=42436, mode=0o750)
+    assert made == (
+        Made(place="needed[0]", path="/d", directory=True, properties=properties),
+        Made(
+            place="needed[1]",
+            path="/d/f",
+            directory=False,
+            properties=replace(properties, mode=0o640),
+        ),
+    )
+
+
+def test_a_directory_that_is_replaced_holds_what_must_be_there() -> None:
+    made = plan([(A_FILE, [a_folder("/s", "a")])], ("/d/sub", True), ("/d/sub/f", False))
+    assert made.exact == {"/d": frozenset({"a", "sub"})}
+
+
+def test_what_is_copied_is_not_made_as_well() -> None:
+    folder = replace(A_FILE, dest="/d")
+    assert plan([(folder, [a_folder("/s", "a")])], ("/d", True), ("/d/a", False)).made == ()
+
+
+CLASHES: dict[str, tuple[ConfigFile, Found, tuple[str, bool], str]] = {
+    "a directory that is copied as a file": (
+        A_FILE,
+        a_file("/s"),
+        ("/d", True),
+        "needed[0].path: '/d' is a file by config_files[0]",
+    ),
+    "a file that is copied as a directory": (
+        A_FILE,
+        a_folder("/s"),
+        ("/d", False),
+        "needed[0].path: '/d' is a directory by config_files[0]",
+    ),
+    "a directory below a file": (
+        A_FILE,
+        a_file("/s"),
+        ("/d/x/y", True),
+        "needed[0].path: '/d/x/y' lies below '/d', a file by config_files[0]",
+    ),
+    "a dest below an empty file": (
+        replace(A_FILE, dest="/e/x"),
+        a_file("/s"),
+        ("/e", False),
+        "config_files[0].dest: '/e/x' lies below '/e', a file by needed[0]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CLASHES)
+def test_what_must_be_there_and_what_is_copied_do_not_clash(case: str) -> None:
+    entry, found, needed, expected = CLASHES[case]
+    assert faults([(entry, [found])], needed) == [expected]
+
+
+def test_one_path_is_not_both_a_directory_and_a_file() -> None:
+    told = faults([], ("/d", True), ("/d", False), ("/d/f", False))
+    assert told == [
+        "needed[2].path: '/d/f' lies below '/d', a file by needed[1]",
+        "needed[1].path: '/d' is a directory by needed[0]",
+    ]
 
 
 REFUSED: dict[str, tuple[Sequence[tuple[ConfigFile, Sequence[Found]]], str]] = {
@@ -157,8 +242,13 @@ _NAMES = st.sampled_from(["a", "b", "c"])
 _PATHS = st.lists(_NAMES, min_size=1, max_size=3).map(lambda names: "/d/" + "/".join(names))
 
 
-@given(dests=st.lists(st.tuples(_PATHS, st.booleans(), st.booleans()), max_size=4))
-def test_a_plan_never_removes_what_it_writes(dests: list[tuple[str, bool, bool]]) -> None:
+@given(
+    dests=st.lists(st.tuples(_PATHS, st.booleans(), st.booleans()), max_size=4),
+    needed=st.lists(st.tuples(_PATHS, st.booleans()), max_size=3),
+)
+def test_a_plan_never_removes_what_it_writes(
+    dests: list[tuple[str, bool, bool]], needed: list[tuple[str, bool]]
+) -> None:
     entries = [
         (
             replace(A_FILE, dest=dest, merge=merge),
@@ -167,11 +257,11 @@ def test_a_plan_never_removes_what_it_writes(dests: list[tuple[str, bool, bool]]
         for dest, folder, merge in dests
     ]
     try:
-        made = plan(entries)
+        made = plan(entries, *needed)
     except ContractError:
         return
-    for target in made.targets:
-        folder, _, name = target.path.rpartition("/")
+    for path in [*(one.path for one in made.targets), *(one.path for one in made.made)]:
+        folder, _, name = path.rpartition("/")
         assert name in made.exact.get(folder, {name})
 
 

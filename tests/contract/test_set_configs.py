@@ -10,6 +10,10 @@ from tests.contract.conftest import KOLLA, NOVA, Container
 pytestmark = pytest.mark.real
 
 SOURCE = "/var/lib/kolla/config_files"
+LOG = "/var/log/kolla/nova"
+LOGS = {"path": "/var/log/kolla", "owner": "root:kolla", "perm": "2775"}
+NOVAS = {"path": LOG, "owner": "nova:kolla", "perm": "2744"}
+A_LOG = {"path": f"{LOG}/new.log", "owner": "nova:kolla", "perm": "0664"}
 CONF = {"source": f"{SOURCE}/nova.conf", "dest": "/etc/nova/", "owner": "nova", "perm": "0600"}
 
 
@@ -144,6 +148,73 @@ def test_one_fault_keeps_everything_from_being_written(container: Container) -> 
     }
 
 
+def test_what_must_be_there_is_made_and_given_to_its_owner(container: Container) -> None:
+    container.put("/var/log/kolla/nova/api.log", "yesterday", mode=0o600)
+    container.configure(
+        permissions=[{"path": "/var/log/kolla/nova/*.log", "owner": "nova:kolla", "perm": "0660"}],
+        needed={
+            "directories": [LOGS, NOVAS],
+            "files": [A_LOG, {**A_LOG, "path": f"{LOG}/api.log"}],
+        },
+    )
+    assert container.state("/var/log/kolla") == (0, KOLLA, 0o2775)
+    assert container.state(LOG) == (NOVA, KOLLA, 0o2755)
+    assert container.path(f"{LOG}/new.log").read_text() == ""
+    assert container.path(f"{LOG}/api.log").read_text() == "yesterday"
+    # `permissions` have the last word.
+    for name in ("new", "api"):
+        assert container.state(f"{LOG}/{name}.log") == (NOVA, KOLLA, 0o660)
+
+
+def test_what_is_there_already_stays_as_a_service_left_it(container: Container) -> None:
+    needed = {"directories": [NOVAS], "files": [A_LOG]}
+    container.configure(needed=needed)
+    container.put(f"{LOG}/new.log", "today", mode=0o600)
+    container.put(f"{LOG}/own/more")
+    container.configure(needed=needed)
+    assert container.path(f"{LOG}/new.log").read_text() == "today"
+    assert container.state(f"{LOG}/new.log") == (NOVA, KOLLA, 0o664)
+    assert container.path(f"{LOG}/own/more").exists()
+    # Nor is it taken away when nobody needs it any more.
+    container.configure()
+    assert container.path(f"{LOG}/new.log").read_text() == "today"
+
+
+def test_what_must_be_there_stays_in_a_directory_that_is_replaced(container: Container) -> None:
+    container.put(f"{SOURCE}/d/new", "new")
+    container.put("/etc/d/old", "old")
+    container.put("/etc/d/state/more", "more")
+    folder = {**CONF, "source": f"{SOURCE}/d", "dest": "/etc/d"}
+    state = {"path": "/etc/d/state", "owner": "nova", "perm": "0700"}
+    container.configure([folder], needed={"directories": [state]})
+    assert sorted(path.name for path in container.path("/etc/d").iterdir()) == ["new", "state"]
+    assert container.state("/etc/d/state") == (NOVA, NOVA, 0o700)
+    assert container.path("/etc/d/state/more").read_text() == "more"
+    assert container.set_configs("--check", strategy="") == ""
+
+
+def test_a_file_that_was_copied_once_can_be_one_that_must_be_there(container: Container) -> None:
+    container.put(f"{SOURCE}/nova.conf", "mine")
+    container.configure([CONF])
+    empty = {"path": "/etc/nova/nova.conf", "owner": "nova", "perm": "0600"}
+    for _ in range(2):
+        container.configure(needed={"files": [empty]})
+        assert container.path("/etc/nova/nova.conf").read_text() == ""
+
+
+def test_the_first_run_alone_makes_what_must_be_there_with_copy_once(container: Container) -> None:
+    container.configure(strategy="COPY_ONCE")
+    container.configure(strategy="COPY_ONCE", needed={"directories": [NOVAS]})
+    assert not container.path(LOG).exists()
+
+
+def test_a_check_says_nothing_of_what_a_service_does_with_its_logs(container: Container) -> None:
+    container.configure(needed={"directories": [NOVAS], "files": [A_LOG]})
+    container.path(LOG).chmod(0o755)
+    container.path(f"{LOG}/new.log").unlink()
+    assert container.set_configs("--check", strategy="") == ""
+
+
 def test_an_original_is_kept_and_comes_back_with_its_entry_gone(container: Container) -> None:
     kept = "/var/lib/kolla/originals"
     container.put(f"{SOURCE}/nova.conf", "mine")
@@ -184,7 +255,7 @@ def test_a_damaged_index_of_originals_is_told(container: Container) -> None:
     )
 
 
-@pytest.mark.parametrize("what", ["file", "permission"])
+@pytest.mark.parametrize("what", ["file", "permission", "directory", "empty file"])
 def test_a_write_that_fails_tells_its_path(container: Container, what: str) -> None:
     container.put(f"{SOURCE}/nova.conf", "mine")
     container.put("/etc/nova/fixed")
@@ -192,6 +263,15 @@ def test_a_write_that_fails_tells_its_path(container: Container, what: str) -> N
     if what == "file":
         container.configure([{**CONF, "source": f"{SOURCE}/*.conf"}])
         path = "/etc/nova/nova.conf"
+    elif what == "directory":
+        path = "/etc/nova/d"
+        container.configure(
+            needed={"directories": [{"path": path, "owner": "nova", "perm": "0755"}]}
+        )
+        container.path(path).rmdir()
+    elif what == "empty file":
+        path = "/etc/nova/fixed"
+        container.configure(needed={"files": [{"path": path, "owner": "nova", "perm": "0644"}]})
     else:
         container.configure(permissions=[{"path": "/etc/nova/*", "owner": "nova"}])
         path = "/etc/nova/fixed"

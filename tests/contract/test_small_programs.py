@@ -226,6 +226,39 @@ def test_a_daemon_of_open_vswitch_that_does_not_listen_is_ended(tmp_path: Path) 
     assert code == 128 + signal.SIGTERM
 
 
+@pytest.mark.parametrize(
+    ("wrapper", "signal_", "code"),
+    [
+        ("openvswitch/ovs_wrapper", "TERM", 128 + signal.SIGTERM),
+        ("openvswitch/ovs_wrapper", "QUIT", 128 + signal.SIGTERM),
+        ("iscsi/tgtd_wrapper", "TERM", 0),
+        ("iscsi/tgtd_wrapper", "INT", 0),
+    ],
+)
+def test_a_wrapper_hears_a_signal_that_comes_as_its_daemon_starts(
+    wrapper: str, signal_: str, code: int, tmp_path: Path
+) -> None:
+    for name in ("ovs-appctl", "tgtadm"):
+        tool(tmp_path, name, "exit 1")
+    daemon = tmp_path / "daemon"
+    daemon.write_text(f"#!/bin/sh\nkill -s {signal_} $PPID\nexec sleep 60\n")
+    daemon.chmod(0o755)
+    # Whatever the wrapper does after it has started the daemon comes too late.
+    (tmp_path / "slow").write_text("trap 'sleep 0.3' DEBUG\n")
+    done = subprocess.run(
+        ["bash", str(FILES / wrapper), str(daemon)],
+        env={
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "NOTES": str(tmp_path / "notes"),
+            "BASH_ENV": str(tmp_path / "slow"),
+        },
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == code
+    assert (tmp_path / "notes").read_text()
+
+
 def test_a_daemon_of_open_vswitch_may_end_by_itself(tmp_path: Path) -> None:
     ended = subprocess.run(["bash", str(FILES / "openvswitch/ovs_wrapper"), "sh", "-c", "exit 5"])
     assert ended.returncode == 5

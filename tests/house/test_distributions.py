@@ -121,6 +121,24 @@ def test_packages_for_rhel_are_those_that_deployments_had(
     assert missing == {}
 
 
+def test_what_release_archives_bring_to_rhel_lies_where_deployments_call_it(
+    catalogs: Mapping[str, Catalog],
+) -> None:
+    """What an image's steps link to is one of the programs that its artifacts install."""
+    linked = {
+        image.id.name: (
+            set(re.findall(r"/usr/bin/\S+", " ".join(re.findall(r"ln -s ([^;&]*)", step)))),
+            {placed.to for artifact in image.artifacts for placed in artifact.recipe.install},
+        )
+        for image in catalogs[RPM].images
+        if image.artifacts and not image.packages
+        for step in image.steps
+        if "ln -s /usr/bin/" in step
+    }
+    assert {"prometheus-server", "prometheus-mtail"} <= linked.keys()
+    assert {name for name, (asked, there) in linked.items() if not asked <= there} == set()
+
+
 def test_packages_of_further_repositories_come_from_ones_that_the_image_asks_for(
     catalogs: Mapping[str, Catalog],
 ) -> None:

@@ -137,7 +137,7 @@ def test_three_schemes_cost_the_fleets_bytes_once_and_again_nothing(
         # The registry has each of them, and the manifests besides.
         report = json.loads(built.lamina("storage", "--json").stdout)
         assert sum(place.registry.blobs().values()) == report["fleet"]["registry"]
-        assert first["sent"]["requests"] - foretold["sent"]["requests"] == first["plan"]["requests"]
+        assert first["sent"]["requests"] - first["sent"]["asked"] == first["plan"]["requests"]
         assert all(image["changed"] for image in first["images"])
 
         proxy.requests.clear()
@@ -200,7 +200,6 @@ MOMENTS: Mapping[str, tuple[str, str, int, Fault]] = {
     "a blob half sent": ("PUT", "/blobs/uploads/", 3, "cut off"),
     "a mount": ("POST", "mount=", 20, "lose"),
     "a manifest": ("PUT", "/manifests/content-", 3, "lose"),
-    "a manifest not heard of": ("PUT", "/manifests/content-", 3, "hang up"),
     "a tag": ("PUT", f"/manifests/{TAG}", 2, "lose"),
     "a tag not heard of": ("PUT", f"/manifests/{TAG}", 2, "hang up"),
 }
@@ -294,17 +293,17 @@ def test_engines_pull_one_digest_by_old_names_and_by_new_ones(
     assert engine.run(names[1], "redis-server", "--version").startswith("Redis server v=")
 
 
-@pytest.mark.parametrize("form", [".json", ".yaml"])
-def test_the_file_of_digests_pins_every_name(place: Place, tmp_path: Path, form: str) -> None:
-    files = [tmp_path / f"{name}{form}" for name in "ab"]
+def test_the_file_of_digests_pins_every_name(place: Place, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.json", "b.json", "c.yaml")]
     for file in files:
         place.publish("cron", "memcached", "--digests", str(file), names=ALL_NAMES)
+    first, second, third = (file.read_text() for file in files)
 
-    text = files[0].read_text()
-    pinned = json.loads(text) if form == ".json" else yaml.safe_load(text)
+    pinned = json.loads(first)
 
-    assert text == files[1].read_text()
-    assert list(pinned) == sorted(pinned)
+    assert first == second
+    assert yaml.safe_load(third) == pinned
+    assert list(yaml.safe_load(third)) == list(pinned) == sorted(pinned)
     here = f"{place.proxy.address}/{place.namespace}/"
     names = {name: digest for name, digest in place.tags().items() if "content-" not in name}
     assert pinned == {

@@ -84,6 +84,21 @@ class ConfigFileForm:
 
 @with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NeededForm:
+    """One of `directories` or `files` in config.json: what is made if it is not there."""
+
+    path: Annotated[ConfigPath, Field(description="The path, absolute and no glob.")]
+    owner: Annotated[ConfigOwner, Field(description="`user` or `user:group` that gets it.")]
+    perm: Annotated[ConfigMode, Field(description="The mode in octal, in quotes.")]
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be made."""
+        if any(sign in self.path for sign in "*?["):
+            raise fault(f"'{self.path}' is a glob", "write the path of one directory or file")
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionForm:
     """One of `permissions` in config.json: what `kolla_set_configs` gives to others."""
 
@@ -112,6 +127,12 @@ class ConfigForm:
     ]
     config_files: Annotated[
         tuple[ConfigFileForm, ...], Field(description="Files that are copied before.")
+    ] = ()
+    directories: Annotated[
+        tuple[NeededForm, ...], Field(description="Directories that are made if not there.")
+    ] = ()
+    files: Annotated[
+        tuple[NeededForm, ...], Field(description="Empty files that are made if not there.")
     ] = ()
     permissions: Annotated[
         tuple[PermissionForm, ...], Field(description="Owners and modes that are set before.")
@@ -207,13 +228,15 @@ def config_text(form: ConfigForm) -> str:
     content = {
         "command": form.command,
         "config_files": [dict(_written(entry)) for entry in form.config_files],
+        "directories": [dict(_written(entry)) for entry in form.directories],
+        "files": [dict(_written(entry)) for entry in form.files],
         "permissions": [dict(_written(entry)) for entry in form.permissions],
     }
     written = {key: value for key, value in content.items() if value}
     return json.dumps(written, indent=4, ensure_ascii=False) + "\n"
 
 
-def _written(entry: ConfigFileForm | PermissionForm) -> Iterator[tuple[str, Any]]:
+def _written(entry: ConfigFileForm | NeededForm | PermissionForm) -> Iterator[tuple[str, Any]]:
     for key in fields(entry):
         value = getattr(entry, key.name)
         if value:

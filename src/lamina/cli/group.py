@@ -34,6 +34,7 @@ COMMANDS = MappingProxyType(
         "storage": "Report what images weigh and share.",
         "diff": "Show what changed between two states of an image.",
         "docs": "Write pages about the images of the catalogue.",
+        "migrate": "Move consumers of the images to the fleet's names.",
         "ci": "Write a pipeline of continuous integration.",
         "gc": "Delete what no lock and no tag needs.",
         "schema": "Print the JSON Schema of catalogue files.",

@@ -168,6 +168,7 @@ def _values(
             "blob_bytes": traffic.blob_bytes,
             "manifest_bytes": traffic.manifest_bytes,
             "requests": traffic.requests,
+            "asked": published.asked,
             "repeated": traffic.repeated,
         },
         **beside_values(published),

@@ -55,6 +55,26 @@ def print_names(image: Image, distro: Distro, scheme: Scheme, *, tag: str) -> tu
     return tuple(f"{name}:{full_tag}" for name in _repositories(image, distro.short, scheme))
 
 
+def print_repository(name: str, scheme: Scheme, *, distro: str, type_: str | None) -> str:
+    """Return the repository of the image called `name`; `type_` is None for an infra image.
+
+    `distro` and `type_` are words, or the expressions of a template that stand for them.
+    Raises `ValueError` for `legacy`, where an infra image has two repositories.
+    """
+    match scheme:
+        case Scheme.SPLIT:
+            return f"{distro}-{name}" if type_ is None else f"{distro}-{type_}-{name}"
+        case Scheme.INFRA:
+            return f"{distro}-{INFRA if type_ is None else type_}-{name}"
+        case Scheme.SHORT:
+            return name
+        case Scheme.LEGACY:
+            if type_ is None:
+                raise ValueError(f"an infra image has no single name in {scheme}")
+            return f"{distro}-{type_}-{name}"
+    assert_never(scheme)
+
+
 def name_table(
     images: Iterable[Image], distro: Distro, scheme: Scheme, *, tag: str
 ) -> Mapping[str, ImageId]:
@@ -135,20 +155,16 @@ class _Spoken:
 
 
 def _repositories(image: Image, short: str, scheme: Scheme) -> tuple[str, ...]:
-    name, type_ = image.id.name, image.id.type
-    match scheme:
-        case Scheme.SPLIT:
-            return (f"{short}-{type_}-{name}" if type_ else f"{short}-{name}",)
-        case Scheme.INFRA:
-            return (f"{short}-{type_ or INFRA}-{name}",)
-        case Scheme.LEGACY:
-            types = (type_,) if type_ else tuple(Type)
-            return tuple(
-                f"{short}-{each}-{called}" for called in (name, *image.aliases) for each in types
-            )
-        case Scheme.SHORT:
-            return (name,)
-    assert_never(scheme)
+    names: tuple[str, ...] = (image.id.name,)
+    types: tuple[Type | None, ...] = (image.id.type,)
+    if scheme is Scheme.LEGACY:
+        names = (image.id.name, *image.aliases)
+        types = types if image.id.type else tuple(Type)
+    return tuple(
+        print_repository(name, scheme, distro=short, type_=type_)
+        for name in names
+        for type_ in types
+    )
 
 
 def _read(text: str, distro: Distro) -> _Spoken:

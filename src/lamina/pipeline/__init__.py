@@ -20,6 +20,12 @@ from lamina.pipeline.fleet import (
     load,
     plan,
 )
+from lamina.pipeline.migrate import (
+    apply_migration,
+    check_migration,
+    plan_migration,
+    revert_migration,
+)
 from lamina.pipeline.publish import Due, Published, Target, publish
 from lamina.pipeline.relock import Relocked, lock, locked
 from lamina.pipeline.retention import Past, plan_pruning, prune
@@ -37,8 +43,10 @@ __all__ = [
     "Relocked",
     "RunResult",
     "Target",
+    "apply_migration",
     "ask_names",
     "build",
+    "check_migration",
     "choose",
     "ci",
     "collect_garbage",
@@ -53,12 +61,14 @@ __all__ = [
     "locked",
     "names_of",
     "plan",
+    "plan_migration",
     "plan_pruning",
     "plan_removal",
     "plan_with_caches",
     "prune",
     "publish",
     "remove",
+    "revert_migration",
     "run",
     "storage",
     "storage_page",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -86,9 +87,15 @@ def _words(response: httpx.Response) -> list[str]:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds that the registry asks for; a date is too rare to be read."""
+    """Return the seconds that the registry asks for; a date counts from its own (RFC 9110)."""
     text = response.headers.get("retry-after", "").strip()
-    return float(text) if text.isdecimal() else None
+    if text.isdecimal():
+        return float(text)
+    try:
+        now, then = (parsedate_to_datetime(one) for one in (response.headers["date"], text))
+        return max((then - now).total_seconds(), 0.0)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _remedy(response: httpx.Response, password: Password | None) -> str:

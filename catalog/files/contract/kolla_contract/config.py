@@ -13,6 +13,7 @@ from kolla_contract.table import Table, WrongError
 SIZE_LIMIT = 1 << 20  # bytes; what deployments write is some thousand
 
 _FILE_KEYS = ("source", "dest", "owner", "perm", "optional", "merge", "preserve_properties")
+_MADE_KEYS = ("path", "owner", "perm")
 _PERMISSION_KEYS = ("path", "owner", "perm", "recurse", "exclude")
 
 
@@ -43,6 +44,17 @@ class ConfigFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """One entry of `directories` or `files`: what is made if it is not there, and is given away."""
+
+    place: str
+    path: str  # absolute, and no glob
+    directory: bool  # or else a file
+    owner: Owner
+    mode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
     """One entry of `permissions`; what is None stays as it is."""
 
@@ -60,6 +72,7 @@ class Config:
 
     command: str
     files: tuple[ConfigFile, ...] = ()
+    needed: tuple[Needed, ...] = ()
     permissions: tuple[Permission, ...] = ()
     notes: tuple[Fault, ...] = ()
 
@@ -69,12 +82,15 @@ def parse(content: bytes) -> Config:
     table = Table(raw=_load(content))
     command = table.text("command", _command)
     files = [_file(entry) for entry in table.tables("config_files")]
+    directories = [_needed(entry, directory=True) for entry in table.tables("directories")]
+    empty = [_needed(entry, directory=False) for entry in table.tables("files")]
     permissions = [_permission(entry) for entry in table.tables("permissions")]
-    table.ignore_others(("command", "config_files", "permissions"))
+    table.ignore_others(("command", "config_files", "directories", "files", "permissions"))
     ContractError.raise_all(table.faults)
     return Config(
         command=command or "",
         files=tuple(file for file in files if file),
+        needed=tuple(needed for needed in (*directories, *empty) if needed),
         permissions=tuple(permission for permission in permissions if permission),
         notes=tuple(table.notes),
     )
@@ -129,6 +145,16 @@ def _file(table: Table) -> ConfigFile | None:
     )
 
 
+def _needed(table: Table, *, directory: bool) -> Needed | None:
+    path = table.text("path", _plain_path)
+    owner = table.text("owner", _owner)
+    mode = table.text("perm", _mode)
+    table.ignore_others(_MADE_KEYS)
+    if path is None or owner is None or mode is None:
+        return None
+    return Needed(place=table.place, path=path, directory=directory, owner=owner, mode=mode)
+
+
 def _permission(table: Table) -> Permission | None:
     path = table.text("path", _path)
     owner = table.text("owner", _owner, required=False)
@@ -163,6 +189,15 @@ def _path(text: str) -> str:
     if ".." in parts:
         raise WrongError(f"{text!r} leads upwards by '..'")
     return "/" + "/".join(parts)
+
+
+def _plain_path(text: str) -> str:
+    path = _path(text)
+    if path == "/":
+        raise WrongError("the root directory is there already")
+    if any(sign in path for sign in "*?["):
+        raise WrongError(f"{text!r} is a glob, and no path can be made of it")
+    return path
 
 
 def _dest(text: str) -> tuple[str, bool]:

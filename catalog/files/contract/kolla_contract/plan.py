@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kolla_contract.config import Config, ConfigFile, Owner, Permission
+from kolla_contract.config import Config, ConfigFile, Needed, Owner, Permission
 from kolla_contract.faults import ContractError, Fault
 
 
@@ -46,11 +46,22 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A directory, or an empty file, that must be there; `place` is its entry's."""
+
+    place: str
+    path: str
+    directory: bool
+    properties: Properties
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All targets, parents first, and the directories that hold nothing else."""
+    """All targets, parents first, what is made beside them, and directories with nothing else."""
 
     targets: tuple[Target, ...]
     exact: Mapping[str, frozenset[str]]  # directory -> the names in it
+    made: tuple[Made, ...] = ()  # directories first; none that is a target
 
 
 Ids = Mapping[Owner, tuple[int, int] | None]  # None: there is no such user or group
@@ -80,15 +91,18 @@ def make_plan(config: Config, found: Mapping[str, tuple[Found, ...]], ids: Ids) 
                 targets[target.path] = target
                 if node.directory and not entry.merge:
                     exact[target.path] = entry.place
-    faults += [*_below_files(targets), *_lost(exact, found)]
+    made = _made(config, ids)
+    faults += [*_below_files(targets, made), *_lost(exact, found), *_two_kinds(targets, made)]
     ContractError.raise_all(faults)
     children: dict[str, set[str]] = {}
-    for path in targets:
+    for path in (*targets, *(one.path for one in made)):
         for folder, name in _ancestors(path):
             children.setdefault(folder, set()).add(name)
     return Plan(
         targets=tuple(targets.values()),
         exact={path: frozenset(children.get(path, ())) for path in sorted(exact)},
+        # What is copied has the owner and the mode that it was copied with.
+        made=tuple(one for one in made if one.path not in targets),
     )
 
 
@@ -111,6 +125,26 @@ def _target(entry: ConfigFile, match: Found, node: Node, root: str, ids: Ids) ->
     )
 
 
+def _made(config: Config, ids: Ids) -> list[Made]:
+    """Return what is to be made of the entries whose owners there are."""
+    made = []
+    for entry in config.needed:
+        owner = ids[entry.owner]
+        if owner is None:
+            continue
+        mode = directory_mode(entry.mode) if entry.directory else entry.mode
+        properties = Properties(uid=owner[0], gid=owner[1], mode=mode)
+        made.append(
+            Made(
+                place=entry.place,
+                path=entry.path,
+                directory=entry.directory,
+                properties=properties,
+            )
+        )
+    return made
+
+
 def _unknown_owners(config: Config, ids: Ids) -> Iterator[Fault]:
     for place, owner in _owned(config):
         if ids[owner] is None:
@@ -119,7 +153,11 @@ def _unknown_owners(config: Config, ids: Ids) -> Iterator[Fault]:
 
 def _owned(config: Config) -> Iterator[tuple[str, Owner]]:
     """Yield the owners that entries name, each with the entry's place."""
-    entries: tuple[ConfigFile | Permission, ...] = (*config.files, *config.permissions)
+    entries: tuple[ConfigFile | Needed | Permission, ...] = (
+        *config.files,
+        *config.needed,
+        *config.permissions,
+    )
     for entry in entries:
         if entry.owner:
             yield entry.place, entry.owner
@@ -153,14 +191,26 @@ def _twice(other: Target | None, target: Target) -> Iterator[Fault]:
         yield Fault(f"{target.place}.dest", message)
 
 
-def _below_files(targets: Mapping[str, Target]) -> Iterator[Fault]:
-    for target in targets.values():
-        for folder, _ in _ancestors(target.path):
-            if folder in targets and targets[folder].source is not None:
-                message = (
-                    f"'{target.path}' lies below '{folder}', a file by {targets[folder].place}"
-                )
-                yield Fault(f"{target.place}.dest", message)
+def _below_files(targets: Mapping[str, Target], made: Sequence[Made]) -> Iterator[Fault]:
+    files = {one.path: one.place for one in made if not one.directory}
+    files |= {path: target.place for path, target in targets.items() if target.source is not None}
+    places = [(f"{target.place}.dest", target.path) for target in targets.values()]
+    places += [(f"{one.place}.path", one.path) for one in made]
+    for place, path in places:
+        for folder, _ in _ancestors(path):
+            if folder in files:
+                message = f"'{path}' lies below '{folder}', a file by {files[folder]}"
+                yield Fault(place, message)
+
+
+def _two_kinds(targets: Mapping[str, Target], made: Sequence[Made]) -> Iterator[Fault]:
+    """Yield a fault for each path that is to be a directory by one entry, by another a file."""
+    known = {path: (target.place, target.source is None) for path, target in targets.items()}
+    for one in made:
+        place, directory = known.setdefault(one.path, (one.place, one.directory))
+        if directory != one.directory:
+            kind = "a directory" if directory else "a file"
+            yield Fault(f"{one.place}.path", f"'{one.path}' is {kind} by {place}")
 
 
 def _ancestors(path: str) -> Iterator[tuple[str, str]]:

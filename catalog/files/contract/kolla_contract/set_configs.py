@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from kolla_contract import originals, permissions, writing
+from kolla_contract import making, originals, permissions, writing
 from kolla_contract.config import Config, parse
 from kolla_contract.faults import ContractError, Fault
 from kolla_contract.paths import blaming
@@ -62,8 +62,9 @@ def _set() -> int:
     _say(*config.notes)
     ids = _ids(config)
     plan = _plan(config, ids)
-    ContractError.raise_all([*writing.obstacles(plan)])
+    ContractError.raise_all([*writing.obstacles(plan), *making.hindrances(plan)])
     _write(plan)
+    making.make(plan)
     for permission in config.permissions:
         owner = permission.owner
         grant = Grant(permission=permission, ids=ids[owner] if owner else None)

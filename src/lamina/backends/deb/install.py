@@ -46,6 +46,10 @@ if [ -x /usr/sbin/dpkg-preconfigure ]; then
 fi
 """
 _DEBCONF = "debconf"
+# A group that an ancestor made for another's sake is a user's own here. Its id must be the same.
+_ADD_GROUP = """
+[ "$(getent group "$2" | cut -d: -f3)" = "$1" ] || groupadd --system --gid "$1" "$2"
+"""
 _DPKG = ("dpkg", "--force-unsafe-io", "--force-depends")
 _Way = Literal["record", "husk", "real"]
 
@@ -152,7 +156,7 @@ def account_calls(
     gids |= {user.group: user.gid for user in people}
     calls = [
         Call(
-            argv=("groupadd", "--system", "--gid", str(gid), name),
+            argv=("sh", "-euc", _ADD_GROUP, "sh", str(gid), name),
             environment=variables,
             title=f"group {name}",
         )

@@ -1,0 +1,1 @@
+"""The stage that moves consumers' files to the fleet's names: read, planned, written, checked."""

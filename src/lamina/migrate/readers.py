@@ -1,0 +1,74 @@
+"""How each sort of file is read, by what its path looks like.
+
+A reader is a pure function: from a file's path, its text and the names to what becomes of the
+references in it. To have a further sort of file understood, write one and put it into `READERS`,
+before those that would take its files otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from lamina.migrate.decide import decide
+from lamina.migrate.edit import Found
+from lamina.migrate.jinja import NotATemplateError
+from lamina.migrate.leaves import is_yaml
+from lamina.migrate.names import Names
+from lamina.migrate.references import references, references_by_line
+from lamina.migrate.yaml_text import read_yaml
+
+# A text without any of these names no image that could change: most files are not looked at.
+_HINT = re.compile(r"-(?:binary|source|infra)-|install_type|base_distro|-\$\{?\w+\}?-|-\{[{%]")
+
+
+class Reader(Protocol):
+    """Read one file; `path` is relative to the tree, with `/`."""
+
+    def __call__(self, path: str, text: str, names: Names, /) -> Found:
+        """Return what becomes of the references in `text`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sort:
+    """A sort of files, and how it is read."""
+
+    name: str
+    recognises: Callable[[str, str], bool]  # from path and text
+    reader: Reader
+    hint: re.Pattern[str] = _HINT  # what a text must have in it to be worth reading
+
+
+def read_text(path: str, text: str, names: Names) -> Found:
+    """Return what becomes of the references in a text of any sort."""
+    return decide(path, text, names, references_by_line(text))
+
+
+def read_template(path: str, text: str, names: Names) -> Found:
+    """Return what becomes of the references in a template of Jinja."""
+    try:
+        found = tuple(references(text, template=True))
+    except NotATemplateError:
+        return read_text(path, text, names)
+    return decide(path, text, names, found)
+
+
+def _ends(*suffixes: str) -> Callable[[str, str], bool]:
+    return lambda path, _text: path.lower().endswith(suffixes)
+
+
+READERS: tuple[Sort, ...] = (
+    Sort(name="template", recognises=_ends(".j2", ".jinja", ".jinja2"), reader=read_template),
+    Sort(name="yaml", recognises=lambda path, _text: is_yaml(path), reader=read_yaml),
+    Sort(name="text", recognises=lambda _path, _text: True, reader=read_text),
+)
+"""The first sort that recognises a file reads it."""
+
+
+def read(path: str, text: str, names: Names) -> Found:
+    """Return what becomes of the references in a file."""
+    sort = next(sort for sort in READERS if sort.recognises(path, text))
+    return sort.reader(path, text, names) if sort.hint.search(text) else Found()
