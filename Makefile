@@ -52,8 +52,8 @@ artifacts: setup ## build every image that is fed by release archives from stand
 	LAMINA_ARTIFACTS=all $(BIN)/pytest tests/whole/test_artifact_images.py
 
 .PHONY: consumers
-consumers: environment ## move a real checkout of kolla-ansible, and give it back; KOLLA_ANSIBLE=DIR
-	LAMINA_KOLLA_ANSIBLE=$(KOLLA_ANSIBLE) $(BIN)/pytest tests/migrate
+consumers: environment ## move real checkouts, and give them back; KOLLA_ANSIBLE=DIR TRIPLEO=DIR
+	LAMINA_KOLLA_ANSIBLE=$(KOLLA_ANSIBLE) LAMINA_TRIPLEO=$(TRIPLEO) $(BIN)/pytest tests/migrate
 
 .PHONY: pipelines
 pipelines: setup ## run the jobs of generated pipelines on this machine, over the small fleet

@@ -36,15 +36,17 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     cls=Command,
     help="""Move the files of those who use the images to the names that the fleet has now.
 TREE is a folder or a file: a checkout of kolla-ansible, /etc/kolla, an inventory with its
-group_vars and host_vars, documents and scripts that name images.
+group_vars and host_vars, TripleO's template of images and environments, documents and scripts
+that name images.
 
 \b
   plan      show a diff, the old and the new names, and which containers a
             deployment will recreate; nothing is written
   apply     do that, in all files or in none
   check     prove it by rendering the variables of Ansible before and after,
-            for each distribution and type: the same parameters, only the
-            references to moved images have changed
+            for each distribution and type, and TripleO's template for each
+            driver: the same parameters, only the references to moved images
+            have changed
   revert    give back the bytes that were there before the first `apply`
 
 The catalogue decides by an image's name what becomes of a reference: that of an infra image loses

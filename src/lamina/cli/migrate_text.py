@@ -74,7 +74,7 @@ def checked_values(checked: Checked) -> dict[str, Any]:
 
 def count_text(migration: Migration) -> str:
     """Return how much changes, in words."""
-    edits = sum(len(change.edits) for change in migration.changes)
+    edits = sum(move.places for move in migration.moves)
     return f"{edits} references in {len(migration.changes)} files"
 
 

@@ -22,6 +22,8 @@ from lamina.migrate.published import Exists
 from lamina.migrate.readers import read
 from lamina.migrate.references import references
 from lamina.migrate.render import Scope, Unrendered, UnrenderedError, Value, variables_in
+from lamina.migrate.tripleo.check import check_tripleo
+from lamina.migrate.tripleo.entries import chooses
 from lamina.model.image import Type
 
 Texts = Mapping[str, str]
@@ -126,9 +128,11 @@ def check(before: Texts, after: Texts, names: Names, further: Mapping[str, Value
                 asked.update(found)
         values += len(several) - len({fault.place for fault in wrong})
         faults += sorted(wrong)
+    tripleo = check_tripleo(before, after, names)
+    faults += tripleo.faults
     return Checked(
-        values=values,
-        renderings=renderings,
+        values=values + tripleo.values,
+        renderings=renderings + tripleo.renderings,
         references=_with_tags(asked),
         faults=tuple(dict.fromkeys(faults)),
     )
@@ -217,7 +221,7 @@ def _affected(old: _Side, new: _Side) -> Iterator[tuple[str, str, tuple[str, str
     for path, leaves in old.leaves.items():
         for at, leaf in leaves.items():
             other = new.leaves.get(path, {}).get(at)
-            if other is None:
+            if other is None or chooses(at):
                 continue
             leads = path in old.variables and variable_of(at) is not None
             if other.value != leaf.value or (leads and variables_of(leaf.value) & moved):

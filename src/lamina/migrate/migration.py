@@ -13,6 +13,8 @@ from lamina.migrate.edit import Edit, Found, Kept, apply_edits
 from lamina.migrate.names import Names
 from lamina.migrate.readers import read
 from lamina.migrate.tree import Tree
+from lamina.migrate.tripleo.services import restarted_services
+from lamina.migrate.tripleo.template import is_template
 from lamina.model.image import Kind
 
 
@@ -50,7 +52,8 @@ class Migration:
     @property
     def moves(self) -> tuple[Move, ...]:
         """The old and new names, each pair once."""
-        edits = [edit for change in self.changes for edit in change.edits]
+        # What is only added stands for no name.
+        edits = [edit for change in self.changes for edit in change.edits if edit.old]
         edits.sort(key=_as_move)
         return tuple(
             Move(old=old, new=new, image=image, kind=kind, reason=reason, places=len(list(group)))
@@ -76,7 +79,7 @@ def make_migration(tree: Tree, names: Names) -> Migration:
         changes=changes,
         kept=all_found.kept,
         undecided=(*tree.unread, *all_found.undecided),
-        restarts=restarts(
+        restarts=_restarts(
             {file.path: file.text for file in tree.files},
             {change.path: change.new for change in changes},
         ),
@@ -98,6 +101,17 @@ def count_kept(kept: Iterable[Kept]) -> Mapping[str, int]:
     """Return how many references stay as they are, by reason."""
     reasons = sorted(one.reason for one in kept)
     return {reason: len(list(group)) for reason, group in groupby(reasons)}
+
+
+def _restarts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Restart, ...]:
+    """Return what a deployment recreates: containers that files describe, services of TripleO."""
+    services = {
+        Restart(container=service, path=path, line=line)
+        for path, text in after.items()
+        if is_template(path, text)
+        for service, line in restarted_services(before[path], text)
+    }
+    return (*restarts(before, after), *sorted(services))
 
 
 def _lines(text: str) -> list[str]:
