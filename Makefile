@@ -55,6 +55,10 @@ artifacts: setup ## build every image that is fed by release archives from stand
 consumers: environment ## move real checkouts, and give them back; KOLLA_ANSIBLE=DIR TRIPLEO=DIR
 	LAMINA_KOLLA_ANSIBLE=$(KOLLA_ANSIBLE) LAMINA_TRIPLEO=$(TRIPLEO) $(BIN)/pytest tests/migrate
 
+.PHONY: pipelines
+pipelines: setup ## run the jobs of generated pipelines on this machine, over the small fleet
+	LAMINA_PIPELINES=all $(BIN)/pytest tests/ci
+
 .PHONY: format
 format: environment ## format the code, mend what ruff can mend
 	$(BIN)/ruff format .

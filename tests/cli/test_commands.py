@@ -231,6 +231,25 @@ def test_plan_says_what_changed_and_can_tell_by_its_exit_code(lamina: Lamina, zo
     ]
 
 
+def test_plan_says_which_images_have_tests_to_be_run_alone(
+    lamina: Lamina, zoo: Path, built: Mapping[ImageId, Built]
+) -> None:
+    file = zoo / "zoo" / "infra" / "zebra.yaml"
+    file.write_text(file.read_text().replace("[zebra, --version]", "[zebra, --help]"))
+
+    ran = lamina("plan", "zebra-server", "--detailed-exitcode")
+
+    assert ran.code == 2
+    assert ran.out.splitlines()[-1] == "0 to build, 1 to test, 2 unchanged, 0 blocked"
+    steps = values(lamina("plan", "zebra-server", "--json"))["steps"]
+    assert [(step["image"], step["action"]) for step in steps] == [
+        ("base", "keep"),
+        ("zebra-base", "keep"),
+        ("zebra-server", "test"),
+    ]
+    assert steps[-1]["reasons"] == ["not tested as the catalogue says now"]
+
+
 def test_plan_as_json_has_every_step_with_its_reasons(lamina: Lamina, zoo: Path) -> None:
     write_zoo_lock(zoo)
 

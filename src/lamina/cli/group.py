@@ -35,6 +35,7 @@ COMMANDS = MappingProxyType(
         "diff": "Show what changed between two states of an image.",
         "docs": "Write pages about the images of the catalogue.",
         "migrate": "Move consumers of the images to the fleet's names.",
+        "ci": "Write a pipeline of continuous integration.",
         "gc": "Delete what no lock and no tag needs.",
         "schema": "Print the JSON Schema of catalogue files.",
         "completion": "Print a shell's completion script.",

@@ -32,7 +32,7 @@ _CHANGES = 2
 
 An image that is built only because its parent is may be kept after all, when the parent comes
 out the same. With --cached, the caches of lamina.toml are asked which images would be pulled
-instead.
+instead. An image that is there, but has not passed the tests that it has now, is tested only.
 
 {SELECTION_HELP}
 """,
@@ -84,7 +84,7 @@ def command(
         for fault in pipeline.current(settings).faults:
             click.echo(str(fault), err=True)  # why an image that was built is planned as new
         _show(plan)
-    changed = plan.with_action("build") or plan.with_action("pull")
+    changed = any(plan.with_action(action) for action in ("build", "pull", "test"))
     return _CHANGES if detailed and changed else 0
 
 
@@ -97,9 +97,10 @@ def _show(plan: Plan) -> None:
                 rows=tuple((str(step.image), step.action, _told(step.reasons)) for step in changed),
             )
         )
-    pulled = len(plan.with_action("pull"))
+    pulled, tested = len(plan.with_action("pull")), len(plan.with_action("test"))
     click.echo(
         f"{len(plan.with_action('build'))} to build, {f'{pulled} to pull, ' if pulled else ''}"
+        f"{f'{tested} to test, ' if tested else ''}"
         f"{len(plan.with_action('keep'))} unchanged, {len(plan.with_action('blocked'))} blocked"
     )
 

@@ -8,7 +8,8 @@ from typing import Literal
 
 from lamina.model.image import ImageId
 
-Action = Literal["build", "pull", "keep", "blocked"]
+Action = Literal["build", "pull", "test", "keep", "blocked"]
+"""`test`: the image is there or in a cache, and only its tests are run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

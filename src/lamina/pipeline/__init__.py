@@ -8,6 +8,7 @@ from lamina.build.fleet import RunResult
 from lamina.pipeline.beside import Beside
 from lamina.pipeline.builds import build
 from lamina.pipeline.cached import plan_with_caches
+from lamina.pipeline.ci import MadePipeline, PipelineOptions, ci
 from lamina.pipeline.diff import diff
 from lamina.pipeline.docs import docs
 from lamina.pipeline.fleet import (
@@ -35,7 +36,9 @@ from lamina.pipeline.uses import export, run, test
 __all__ = [
     "Beside",
     "Due",
+    "MadePipeline",
     "Past",
+    "PipelineOptions",
     "Published",
     "Relocked",
     "RunResult",
@@ -45,6 +48,7 @@ __all__ = [
     "build",
     "check_migration",
     "choose",
+    "ci",
     "collect_garbage",
     "current",
     "diff",

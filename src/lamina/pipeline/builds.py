@@ -7,7 +7,6 @@ from functools import partial
 
 from lamina.build.damage import Damages, blob_check, find_damages, mount_check
 from lamina.build.fleet import Order, RunResult, build_fleet
-from lamina.build.proof import tests_digest
 from lamina.build.units import Units
 from lamina.lock import lock_text
 from lamina.mirrors import find_mirrors
@@ -23,6 +22,7 @@ from lamina.model.selection import Selection, with_ancestors
 from lamina.pipeline.cached import Pulled, pull_planned
 from lamina.pipeline.fleet import choose, current, load
 from lamina.pipeline.relock import lock, locked, require_backend
+from lamina.pipeline.untested import untested
 from lamina.plan import inputs_of, make_plan, refuse_unbuildable, unpinned, with_pulls
 from lamina.settings import Settings
 from lamina.store.records import Current
@@ -121,19 +121,13 @@ def _order(
         over = parent.manifest if parent else None
         return inputs_of(image, entries[image.id], distro=catalog.distro, lock=fleet, parent=over)
 
-    by_id = catalog.by_id()
-    images = {**there.images, **pulled.images}
-    untested = (
-        image
-        for image in (*steps.with_action("keep"), *steps.with_action("pull"))
-        if by_id[image].tests
-        and images[image].tested != tests_digest(by_id[image], images[image].manifest)
-    )
+    finished = (*steps.with_action("keep"), *steps.with_action("pull"))
+    to_test = untested(catalog, {**there.images, **pulled.images}, finished) if test else ()
     return Order(
         catalog=catalog,
         lock=fleet,
         images=tuple(step.image for step in steps.steps if step.action != "blocked"),
-        pending=frozenset((*steps.with_action("build"), *(untested if test else ()))),
+        pending=frozenset((*steps.with_action("build"), *to_test)),
         current=there.images,
         inputs=inputs,
         pulled=pulled.places,

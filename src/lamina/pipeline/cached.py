@@ -18,6 +18,7 @@ from lamina.model.names import Scheme, print_names
 from lamina.model.plan import Plan
 from lamina.model.reference import Namespace
 from lamina.pipeline.fleet import current
+from lamina.pipeline.untested import with_tests
 from lamina.plan import inputs_of, make_plan, with_pulls
 from lamina.registry import Patience, open_registry
 from lamina.settings import Settings
@@ -52,7 +53,8 @@ def plan_with_caches(
     with _found(settings, catalog, lock, images, plan, listener=listener) as found:
         there = {**images, **{image: cached.built for image, cached in found.items()}}
         places = {image: cached.cache.name for image, cached in found.items()}
-    return with_pulls(make_plan(catalog, lock, there, selection), places)
+    plan = with_pulls(make_plan(catalog, lock, there, selection), places)
+    return with_tests(plan, catalog, there)
 
 
 def pull_planned(

@@ -17,6 +17,7 @@ from lamina.model.image import ImageId
 from lamina.model.lock import Lock
 from lamina.model.plan import Plan
 from lamina.model.selection import Selection, of_kind, select
+from lamina.pipeline.untested import with_tests
 from lamina.plan import make_plan
 from lamina.settings import Settings
 from lamina.store.gc import Sweep, collect, plan_gc, read_contents
@@ -49,7 +50,8 @@ def current(settings: Settings) -> Current:
 
 def plan(settings: Settings, catalog: Catalog, lock: Lock, selection: Sequence[ImageId]) -> Plan:
     """Return what a build of the selection would do without the caches of the settings."""
-    return make_plan(catalog, lock, current(settings).images, selection)
+    images = current(settings).images
+    return with_tests(make_plan(catalog, lock, images, selection), catalog, images)
 
 
 def garbage(settings: Settings) -> Sweep:
