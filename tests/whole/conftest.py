@@ -49,7 +49,7 @@ class Fleet:
         }
 
     def reasons(self, *terms: str) -> Mapping[str, list[str]]:
-        """Return why each image that is not kept would be built."""
+        """Return why each image that is not kept would be built or tested."""
         steps = self.json("plan", *terms)["steps"]
         return {step["image"]: step["reasons"] for step in steps if step["action"] != "keep"}
 
@@ -93,9 +93,6 @@ def engine(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Engine]:
     """Each container engine in turn."""
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "podman":
-        yield podman(folder)
-    else:
-        with docker(folder) as engine:
-            yield engine
+    start = {"podman": podman, "docker": docker}[request.param]
+    with start(tmp_path_factory.mktemp(request.param)) as engine:
+        yield engine

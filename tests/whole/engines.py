@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 # Engines would raise them, which not every machine allows its root.
@@ -67,15 +68,18 @@ class Engine:
         return dict(image)
 
 
-def podman(folder: Path) -> Engine:
-    """Return podman with its storage in `folder`."""
-    root, state = folder / "root", folder / "run"
-    places = ("--root", str(root), "--runroot", str(state))
-    return Engine(
-        program=("podman", *places, "--storage-driver", "overlay", "--runtime", "runc"),
-        transport=f"containers-storage:[overlay@{root}+{state}]",
-        environment={},
-    )
+@contextmanager
+def podman(folder: Path) -> Iterator[Engine]:
+    """Give podman with its storage in `folder`."""
+    root = folder / "root"
+    # It takes no longer path than 50 characters for its state.
+    with TemporaryDirectory(prefix="podman-", ignore_cleanup_errors=True) as state:
+        places = ("--root", str(root), "--runroot", state)
+        yield Engine(
+            program=("podman", *places, "--storage-driver", "overlay", "--runtime", "runc"),
+            transport=f"containers-storage:[overlay@{root}+{state}]",
+            environment={},
+        )
 
 
 @contextmanager

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.conftest import Workshop, a_copy
 from tests.fetch.mirror import Mirror, running_mirror, whole
 from tests.whole.conftest import Fleet
 from tests.whole.publishers import FED, Fed, release
@@ -56,6 +58,13 @@ def with_own_digests(digests: Mapping[str, Digest]) -> str:
                 changes[name] = {"change": {"artifacts": {"replace": own}}}
     assert changes
     return yaml.safe_dump({"images": changes})
+
+
+@pytest.fixture
+def fleet(built: Workshop, tmp_path: Path) -> Iterator[Fleet]:
+    """The small fleet in a workshop of its own: no other test is to find these images."""
+    with a_copy(built, tmp_path / "workshop") as workshop:
+        yield Fleet(workshop=workshop, catalog=tmp_path / "mine")
 
 
 @pytest.fixture

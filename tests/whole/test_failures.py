@@ -49,7 +49,7 @@ def test_a_new_test_of_an_unchanged_image_runs_alone(fleet: Fleet) -> None:
     before = fleet.manifests()
     fleet.write("images: {cron: {change: {test: {append: [{run: ['false']}]}}}}")
 
-    assert fleet.reasons("cron") == {}
+    assert fleet.reasons("cron") == {"cron": ["not tested as the catalogue says now"]}
     assert fleet.build("cron", code=3) == {"base": "unchanged", "cron": "test failed"}
     assert fleet.manifests() == before
     assert fleet.build("cron", "--no-test")["cron"] == "unchanged"

@@ -32,7 +32,15 @@ def catalog() -> Catalog:
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_the_examples_of_the_help_can_be_typed(name: str, example: str, catalog: Catalog) -> None:
+def test_the_examples_of_the_help_can_be_typed(
+    name: str,
+    example: str,
+    catalog: Catalog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "digests.yaml").touch()  # what examples count on
+    monkeypatch.chdir(tmp_path)
     # As a shell takes them: without pipes, redirections and what stands around.
     typed = re.sub(r'^eval "\$\((.*)\)"$', r"\1", example).partition(" | ")[0].partition(" > ")[0]
     command = main.get_command(click.Context(main), name)

@@ -46,9 +46,9 @@ def test_a_node_holds_as_much_as_the_report_says(
 ) -> None:
     node = json.loads(built.lamina("storage", "--json").stdout)["fleet"]["node"]
     folder = tmp_path_factory.mktemp("node")
-    engine = podman(folder)
-    for reference in pushed[1]:
-        run([*engine.program, "pull", "--quiet", "--tls-verify=false", reference])
+    with podman(folder) as engine:
+        for reference in pushed[1]:
+            run([*engine.program, "pull", "--quiet", "--tls-verify=false", reference])
 
     layers = json.loads((folder / "root" / "overlay-layers" / "layers.json").read_text())
     assert sum(layer["diff-size"] for layer in layers) == pytest.approx(
