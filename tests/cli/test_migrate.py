@@ -100,6 +100,21 @@ def test_a_check_tells_what_is_not_published(lamina: Lamina, tree: Path, folder:
     assert "debian-cron:train: not published" not in ran.err
 
 
+def test_variables_that_cannot_be_read_are_refused(
+    lamina: Lamina, tree: Path, folder: Path
+) -> None:
+    (folder / "settings.yml").write_text("openstack_release: [8\n")
+    ran = lamina("migrate", "check", "deployment", "--vars", "settings.yml")
+    assert ran.code == 2
+    assert ran.err.startswith("settings.yml: not a file of variables: it is no YAML in line 2\n")
+
+
+def test_the_root_of_all_files_is_refused(lamina: Lamina) -> None:
+    ran = lamina("migrate", "revert", "/")
+    assert ran.code == 2
+    assert "nothing can be kept beside it" in ran.err
+
+
 def test_what_a_file_has_in_it_cannot_control_a_terminal(lamina: Lamina, folder: Path) -> None:
     (folder / "notes").write_bytes(b"\x1b[31m \xff centos-binary-cron\n")
     ran = lamina("migrate", "plan", "notes")

@@ -92,6 +92,39 @@ def test_a_filter_that_is_not_known_hinders_only_what_needs_it(tmp_path: Path) -
     assert "of_ansible" in fault.message
 
 
+def test_a_registry_that_is_encrypted_hinders_the_proof_until_it_is_given(tmp_path: Path) -> None:
+    root = a_tree(tmp_path)
+    settings = root / "etc/globals.yml"
+    plain = 'docker_registry: "registry.example.org:5000"'
+    secret = "docker_registry: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3132"
+    settings.write_text(settings.read_text().replace(plain, secret))
+    found = checked(root)
+    assert {fault.message for fault in found.faults} == {
+        "cannot be rendered: 'docker_registry' is encrypted"
+    }
+    assert checked(root, further={"docker_registry": "host:5000"}).faults == ()
+
+
+@pytest.mark.parametrize("text", ["a: {{ b }}\n", "$ANSIBLE_VAULT;1.1;AES256\n3132\n"])
+def test_variables_that_cannot_be_read_are_told(tmp_path: Path, text: str) -> None:
+    root = a_tree(tmp_path)
+    (root / "ansible/group_vars/control.yml").write_text(text)
+    (fault,) = checked(root).faults
+    assert fault.place == "ansible/group_vars/control.yml"
+    assert "its variables cannot be read" in fault.message
+
+
+def test_the_reference_within_a_command_is_looked_for_too(tmp_path: Path) -> None:
+    root = a_tree(tmp_path)
+    settings = root / "etc/globals.yml"
+    line = 'backup: "docker run --volume=/a:/b host:5000/other/centos-binary-redis:9 redis-cli"\n'
+    settings.write_text(settings.read_text() + line)
+    found = checked(root)
+    assert found.faults == ()
+    assert "host:5000/other/centos-redis:9" in found.references
+    assert len(found.references) == INFRA + 1
+
+
 def test_a_reference_that_is_not_published_is_told(tmp_path: Path) -> None:
     digests = tmp_path / "digests.json"
     digests.write_text(json.dumps({"other.example.org/ns/debian-cron:8": "x@sha256:0"}))

@@ -94,6 +94,14 @@ def test_what_only_looks_like_an_image_is_left_alone(text: str) -> None:
         "grep centos-binary- names",
         "${BASE}-${TYPE}-cron",
         "${BASE}-source-cron",
+        "f'{distro}-{kind}-cron'",
+        "'{}-{}-cron'.format(distro, kind)",
+        "'%s-binary-cron' % distro",
+        "centos-%(kind)s-cron",
+        "<distro>-binary-cron",
+        "centos-<type>-cron",
+        "grep '.*-source-cron'",
+        "(centos|debian)-binary-cron",
     ],
 )
 def test_what_cannot_be_decided_is_said(text: str) -> None:

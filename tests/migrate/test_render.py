@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lamina.migrate.render import Scope, UnrenderedError, variables_in
+from lamina.migrate.render import NotVariablesError, Scope, UnrenderedError, variables_in
 
 
 def rendered(text: str, **variables: Any) -> Any:
@@ -67,9 +67,24 @@ def test_a_part_that_cannot_be_rendered_hinders_no_other() -> None:
 
 
 def test_tags_of_ansible_are_read_through() -> None:
-    assert variables_in("a: !vault |\n  secret\nb: !unsafe '{{'\n") == {"a": "secret\n", "b": "{{"}
+    assert variables_in("a: !any |\n  text\nb: !unsafe '{{'\n") == {"a": "text\n", "b": "{{"}
 
 
-@pytest.mark.parametrize("text", ["", "- a", "a: [", "\0", "? [a]\n: b"])
+def test_what_is_encrypted_is_not_taken_for_its_value() -> None:
+    scope = Scope(variables_in("a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3132\nb: 1\n"))
+    assert scope.render("{{ b }}") == 1
+    with pytest.raises(UnrenderedError, match="'a' is encrypted"):
+        scope.render("{{ a }}/centos-cron")
+
+
+@pytest.mark.parametrize("text", ["", "---\n", "# nothing is set\n"])
 def test_a_file_that_sets_nothing_has_no_variables(text: str) -> None:
     assert variables_in(text) == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["- a", "a: [", "a: {{ b }}", "\0", "? [a]\n: b", "$ANSIBLE_VAULT;1.1;AES256\n3132\n"]
+)
+def test_a_file_whose_variables_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(NotVariablesError):
+        variables_in(text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.migrate.fleet import names
 from tests.migrate.trees import INFRA, a_tree, bytes_of
@@ -144,7 +144,34 @@ def test_what_a_kill_leaves_behind_can_be_reverted_or_finished(
         move(root)
         assert plan(root).changes == ()
     revert(root)
-    assert {name: text for name, text in bytes_of(root).items() if ".lamina-" not in name} == before
+    assert bytes_of(root) == before
+    assert [path.name for path in tmp_path.iterdir()] == [root.name]
+
+
+@pytest.mark.parametrize("interrupted_at", range(8))
+def test_an_interrupt_right_behind_a_replacement_leaves_everything_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted_at: int
+) -> None:
+    root = a_tree(tmp_path)
+    before = bytes_of(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", _interrupted(interrupted_at))
+        with pytest.raises(KeyboardInterrupt):
+            move(root)
+    assert bytes_of(root) == before
+    assert [path.name for path in tmp_path.iterdir()] == [root.name]
+
+
+def _interrupted(number: int) -> Replace:
+    real, calls = Path.replace, iter(range(100))
+
+    def replace(self: Path, target: Path) -> Path:
+        replaced = real(self, target)
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return replaced
+
+    return replace
 
 
 def _failing(number: int) -> Replace:
@@ -280,6 +307,7 @@ _BYTES = st.lists(
 ).map(b"".join)
 
 
+@settings(deadline=None)  # files are written safely, however long the disk takes
 @given(st.dictionaries(st.sampled_from(["a.yml", "b.j2", "c", "d.sh"]), _BYTES, min_size=1))
 def test_any_bytes_are_given_back(files: dict[str, bytes]) -> None:
     with TemporaryDirectory() as folder:

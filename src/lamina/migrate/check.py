@@ -21,7 +21,14 @@ from lamina.migrate.names import Names
 from lamina.migrate.published import Exists
 from lamina.migrate.readers import read
 from lamina.migrate.references import references
-from lamina.migrate.render import Scope, Unrendered, UnrenderedError, Value, variables_in
+from lamina.migrate.render import (
+    NotVariablesError,
+    Scope,
+    Unrendered,
+    UnrenderedError,
+    Value,
+    variables_in,
+)
 from lamina.migrate.tripleo.check import check_tripleo
 from lamina.migrate.tripleo.entries import chooses
 from lamina.model.image import Type
@@ -42,6 +49,8 @@ _OTHERS = re.compile(r"(?:^|/)(?:group_vars|host_vars)/")
 # OCI distribution specification 1.1: a repository with its namespace and registry, and a tag.
 _REFERENCE = re.compile(r"(?:[\w.\[\]:-]+/)?(?:[a-z0-9._-]+/)*[a-z0-9._-]+(?::[\w][\w.-]{0,127})?")
 
+_BETWEEN = re.compile(r"""(?:[\s"'`,;=|&<>(){}]|docker://|\.(?=\s|$))+""")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
@@ -59,21 +68,33 @@ class _Side:
 
     leaves: Mapping[str, Mapping[Path, Leaf]]
     variables: Mapping[str, Mapping[str, Value]]
+    unread: Mapping[str, Fault]  # files that set variables which nobody can read
 
     @classmethod
     def of(cls, texts: Texts) -> _Side:
         """Read the files in YAML."""
         files = {path: text for path, text in texts.items() if is_yaml(path)}
+        variables: dict[str, Mapping[str, Value]] = {}
+        unread = {}
+        for path, text in files.items():
+            if _sets(path):
+                try:
+                    variables[path] = variables_in(text)
+                except NotVariablesError as error:
+                    unread[path] = Fault(path, f"its variables cannot be read: {error}", _READ)
         return cls(
             leaves={path: leaves_of(text) for path, text in files.items()},
-            variables={path: variables_in(text) for path, text in files.items() if _sets(path)},
+            variables=variables,
+            unread=unread,
         )
 
     def but(self, changed: Texts) -> _Side:
         """Return the side where some files have other texts."""
         other = _Side.of(changed)
         return _Side(
-            leaves={**self.leaves, **other.leaves}, variables={**self.variables, **other.variables}
+            leaves={**self.leaves, **other.leaves},
+            variables={**self.variables, **other.variables},
+            unread={**self.unread, **other.unread},
         )
 
     def scope(self, path: str, further: Mapping[str, Value]) -> Scope:
@@ -102,6 +123,7 @@ def check(before: Texts, after: Texts, names: Names, further: Mapping[str, Value
     old = _Side.of(before)
     new = old.but({path: text for path, text in after.items() if before.get(path) != text})
     faults += _parameters(old, new)
+    faults += new.unread.values()
     proofs = [
         _Proof(names=names, place=place, old=pair[0], new=pair[1], path=path)
         for path, place, pair in _affected(old, new)
@@ -181,11 +203,15 @@ class _Proof:
             was, is_ = before.render(self.old), after.render(self.new)
         except UnrenderedError as error:
             return Fault(self.place, f"cannot be rendered: {error}", _SET)
-        return tuple(
-            new
-            for old, new in _texts(was, is_)
-            if old != new and isinstance(new, str) and _REFERENCE.fullmatch(new)
-        )
+        found: set[str] = set()
+        for old, new in _texts(was, is_):
+            if old == new:
+                continue
+            words = _words(new) - _words(old)
+            if not words:
+                return Fault(self.place, f"which image '{new}' asks for cannot be told", _SEE)
+            found |= words
+        return tuple(found)
 
     def _expected(self, old: Value) -> Value | None:
         """Return what a rendered value is to become; None where that cannot be said."""
@@ -195,6 +221,8 @@ class _Proof:
         return None if found.undecided else apply_edits(old, found.edits)
 
 
+_SEE = "see by hand whether it is published"
+_READ = "have a file in YAML there, without encryption while it is checked"
 _SET = "give the file that sets it by `--vars FILE`, or see by hand what it becomes"
 
 
@@ -242,6 +270,12 @@ def _texts(old: Value, new: Value) -> Iterator[tuple[Value, Value]]:
         yield None, "what cannot be rendered"
     else:
         yield old, new
+
+
+def _words(value: Value) -> frozenset[str]:
+    """Return the words of a text that can be references, as a command's line has one of many."""
+    words = _BETWEEN.split(str(value))
+    return frozenset(word for word in words if _REFERENCE.fullmatch(word))
 
 
 def _with_tags(asked: set[str]) -> tuple[str, ...]:

@@ -7,14 +7,16 @@ through variables, as Jinja reads them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from lamina.migrate.jinja import variables_of
 from lamina.migrate.leaves import Leaf, Path, is_yaml, leaves_of, moved_variables
-from lamina.migrate.render import Scope, UnrenderedError, variables_in
+from lamina.migrate.render import NotVariablesError, Scope, UnrenderedError, Value, variables_in
 
+_ROLE = re.compile(r"(?:^|.*/)roles/[^/]+/")
 _NAMES = ("container_name", "name")
 # What only runs once, and is gone afterwards, is not recreated.
 _ONCE = {"detach": ("false", "no"), "restart_policy": ("no", "never")}
@@ -39,7 +41,9 @@ def restarts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Resta
 
     @cache
     def scope(file: str) -> Scope:
-        return Scope(variables_in(before[file]))
+        role = _ROLE.match(file)
+        files = [path for path in old if role and path.startswith(f"{role.group()}defaults/")]
+        return Scope(*(_variables(before[path]) for path in (*files, file)))
 
     return tuple(
         sorted(
@@ -54,8 +58,16 @@ def restarts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Resta
     )
 
 
+def _variables(text: str) -> Mapping[str, Value]:
+    """Return what a file sets; nothing where that cannot be read."""
+    try:
+        return variables_in(text)
+    except NotVariablesError:
+        return {}
+
+
 def _rendered(name: str, scope: Scope) -> str:
-    """Return a name as its own file makes it, or as it is written."""
+    """Return a name as its own file and its role make it, or as it is written."""
     try:
         return str(scope.render(name))
     except UnrenderedError:

@@ -26,7 +26,10 @@ from lamina.migrate.tripleo.template import read_template as read_tripleo_templa
 from lamina.migrate.yaml_text import read_yaml
 
 # A text without any of these names no image that could change: most files are not looked at.
-_HINT = re.compile(r"-(?:binary|source|infra)-|install_type|base_distro|-\$\{?\w+\}?-|-\{[{%]")
+_HINT = re.compile(
+    r"-(?:binary|source|infra)-|install_type|base_distro|-\$\{?\w+\}?-|-\{[{%]"
+    r"|-(?:\{[\w.\[\]]*\}|%s|%\(\w+\)s|<[\w -]+>)-"
+)
 
 _ANY = re.compile("")
 

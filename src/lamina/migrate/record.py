@@ -51,7 +51,16 @@ class Record:
 
 
 def record_path(root: Path) -> Path:
-    """Return where the record of the tree at `root` lies: beside it, and no part of it."""
+    """Return where the record of the tree at `root` lies: beside it, and no part of it.
+
+    Raises `UsageError` for the root of all files, which has nothing beside it.
+    """
+    if not root.name:
+        raise UsageError.one(
+            "nothing can be kept beside it",
+            place=str(root),
+            remedy="name the folder that the files are in",
+        )
     return root.with_name(root.name + RECORD)
 
 

@@ -31,6 +31,8 @@ _BEFORE = r"(?:(?<![A-Za-z0-9_.-])|(?<=\\[nrt]))"
 _REFERENCE = re.compile(rf"{_BEFORE}(?P<distro>{_DISTRO})-(?P<type>{_TYPE})-(?P<name>{_NAME})")
 _WORD = rf"(?:{'|'.join(DISTRO_WORDS)})"
 _SHELL = r"\$\{?\w+\}?"
+# What a program or a document has in the place of a word that it fills in.
+_BLANK = r"(?:\{[\w.\[\]]*\}|%s|%\(\w+\)s|<[\w -]+>)"
 # Ways in which a name is put together while something runs; `name` is what is written of it.
 _COMPUTED = tuple(
     re.compile(pattern)
@@ -48,6 +50,9 @@ _COMPUTED = tuple(
         # The same in a shell.
         rf"(?:{_BEFORE}{_DISTRO}|{_SHELL})-{_SHELL}-(?P<name>{_NAME})",
         rf"{_SHELL}-(?:{'|'.join(Type)})-(?P<name>{_NAME})",
+        # The same in a program, a document or a pattern.
+        rf"(?:{_BEFORE}{_DISTRO}|{_SHELL}|{_BLANK})-{_BLANK}-(?P<name>{_NAME})",
+        rf"(?:{_BLANK}|(?<!\*)\*|[\])])-(?:{'|'.join(Type)})-(?P<name>{_NAME})",
     )
 )
 # What may stand before a name and belong to it: a registry, a namespace, a path.

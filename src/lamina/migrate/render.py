@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 import yaml
@@ -24,11 +25,16 @@ Value = Any
 """What YAML and Jinja have: texts, numbers, lists, mappings."""
 
 _SCOPE = "\0scope"
+_VAULT = "$ANSIBLE_VAULT;"  # what a file that ansible-vault wrote begins with
 _TRUE = ("yes", "on", "1", "true")
 
 
 class UnrenderedError(ValueError):
     """A value cannot be rendered; the message says why."""
+
+
+class NotVariablesError(ValueError):
+    """A file sets no variables that can be read; the message says why."""
 
 
 class Scope:
@@ -96,14 +102,32 @@ class Unrendered(StrictUndefined):
 
 
 def variables_in(text: str) -> Mapping[str, Value]:
-    """Return the variables that a file in YAML sets; none where it is no mapping."""
+    """Return the variables that a file in YAML sets; one that is encrypted tells nothing.
+
+    Raises `NotVariablesError` for what is no YAML, no mapping, or encrypted as a whole.
+    """
+    if text.startswith(_VAULT):
+        raise NotVariablesError("it is encrypted")
     found: dict[str, Value] = {}
     try:
         for document in yaml.load_all(yaml_readable(text), Loader=_Loader):
-            if isinstance(document, dict):
-                found |= {name: value for name, value in document.items() if isinstance(name, str)}
-    except (yaml.YAMLError, ValueError, TypeError):
-        return {}
+            if not isinstance(document, dict | NoneType):
+                raise NotVariablesError("it is no mapping of variables")
+            found |= {
+                name: Unrendered(value.text, f"'{name}' is encrypted")
+                if isinstance(value, Unrendered)
+                else value
+                for name, value in (document or {}).items()
+                if isinstance(name, str)
+            }
+    except NotVariablesError:
+        raise
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        raise NotVariablesError(f"it is no YAML{line}") from error
+    except (ValueError, TypeError) as error:
+        raise NotVariablesError(f"it is no YAML: {error}") from error
     return found
 
 
@@ -119,7 +143,13 @@ def _untagged(loader: _Loader, _suffix: str, node: yaml.Node) -> Value:
     return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
 
 
+def _encrypted(_loader: _Loader, node: yaml.Node) -> Value:
+    return Unrendered(node.value, "a part of it is encrypted")
+
+
 _Loader.add_multi_constructor("!", _untagged)
+for _tag in ("!vault", "!vault-encrypted"):
+    _Loader.add_constructor(_tag, _encrypted)
 
 
 class _Context(Context):

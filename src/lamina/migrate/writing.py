@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from lamina.errors import Fault, UsageError
@@ -64,6 +65,8 @@ def write_changes(root: Path, changes: Sequence[Change], scheme: Scheme) -> None
         before = at.read_bytes() if at.exists() else None
         earlier = parse_record(before, str(at)).steps if before is not None else ()
         record = Record(format=FORMAT, scheme=scheme, steps=(*earlier, step_of(changes)))
+        for place in (*places, at):
+            _sweep(place)
         with _Replacement() as replacement:
             for place, change in places.items():
                 replacement.add(place, encoded(change.new))
@@ -94,6 +97,8 @@ def revert(root: Path) -> Reverted:
                 replacement.add(_place(root, path), encoded(text))
             replacement.replace({_place(root, path): encoded(now[path]) for path in changed}, None)
         at.unlink()
+        for place in (*(_place(root, path) for path in now), at):
+            _sweep(place)
     return Reverted(
         written=tuple(sorted(changed)), unchanged=tuple(sorted(now.keys() - changed.keys()))
     )
@@ -177,12 +182,14 @@ class _Replacement:
         done = []
         try:
             for place, aside in self._aside.items():
-                aside.replace(place)
                 done.append(place)
+                aside.replace(place)
                 if len(done) == 1:
                     _sync(place.parent)
         except BaseException:
             for place in reversed(done):
+                if self._aside[place].exists():
+                    continue  # it has not taken its place
                 content = before.get(place, first)
                 if content is None:
                     place.unlink(missing_ok=True)
@@ -200,9 +207,20 @@ def _sync(folder: Path) -> None:
         os.close(opened)
 
 
+def _aside_of(place: Path) -> str:
+    """Return what the names of files that are to replace the one at `place` begin with."""
+    return f"{ASIDE}{sha256(os.fsencode(place.name)).hexdigest()[:16]}-"
+
+
+def _sweep(place: Path) -> None:
+    """Remove what a run that was killed has left beside `place`."""
+    for left in place.parent.glob(f"{_aside_of(place)}*"):
+        left.unlink(missing_ok=True)
+
+
 def _written(place: Path, content: bytes) -> Path:
     """Return a new file beside `place` with `content`, safely on disk, with that one's rights."""
-    aside = place.with_name(f"{ASIDE}{secrets.token_hex(8)}")
+    aside = place.with_name(f"{_aside_of(place)}{secrets.token_hex(8)}")
     try:
         with aside.open("xb") as file:
             file.write(content)

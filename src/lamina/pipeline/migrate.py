@@ -12,7 +12,7 @@ from lamina.migrate.check import Checked, check, missing_references
 from lamina.migrate.migration import Migration, make_migration
 from lamina.migrate.names import Names
 from lamina.migrate.published import Exists, in_digests, in_layout, in_registry
-from lamina.migrate.render import Value, variables_in
+from lamina.migrate.render import NotVariablesError, Value, variables_in
 from lamina.migrate.tree import decoded, read_tree
 from lamina.migrate.writing import Reverted, originals, read_record, revert, write_changes
 from lamina.model.event import Doing, Listener, Note
@@ -130,6 +130,12 @@ def _given(files: Sequence[Path]) -> Mapping[str, Value]:
                 f"cannot be read: {error.strerror}",
                 place=str(file),
                 remedy="give a file of variables",
+            ) from error
+        except NotVariablesError as error:
+            raise UsageError.one(
+                f"not a file of variables: {error}",
+                place=str(file),
+                remedy="give a mapping in YAML or JSON, without encryption",
             ) from error
     return given
 
