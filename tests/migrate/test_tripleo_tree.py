@@ -115,6 +115,41 @@ def test_the_check_of_a_tree_includes_its_files_of_tripleo() -> None:
     assert "excludes do not find 'fluentd' any more" in messages
 
 
+@pytest.mark.parametrize(
+    ("chosen", "asked"),
+    [
+        ("", {"cron", "fluentd", "mariadb-server", "redis", "libvirt"}),
+        (
+            "    excludes: [centos-binary-cron, nova-api]\n",
+            {"fluentd", "mariadb-server", "redis", "libvirt"},
+        ),
+        ("    includes: [centos-binary-redis, nova-api]\n", {"redis"}),
+    ],
+)
+def test_an_environment_asks_the_template_for_what_it_sets_and_chooses(
+    chosen: str, asked: set[str]
+) -> None:
+    environment = (
+        "parameter_defaults:\n  ContainerImagePrepare:\n  - push_destination: true\n"
+        f"{chosen}    set: {{namespace: 'host:5000/own', name_suffix: x, tag: '8'}}\n"
+    )
+    old = {**TREE, "prepare.yaml": environment}
+    new = migrated(old, names())
+    checked = check_tripleo(old, new, names())
+    assert checked.faults == ()
+    own = {one for one in checked.references if one.startswith("host:5000/")}
+    assert own == {f"host:5000/own/centos-{name}-x:8" for name in asked}
+    defaults = {one for one in checked.references if one not in own}
+    assert len(defaults) == 5
+    assert set(check(old, new, names(), {}).references) == own | defaults
+
+
+def test_an_environment_without_all_parts_of_a_reference_asks_for_none() -> None:
+    old = {TEMPLATE: TREE[TEMPLATE], "prepare.yaml": ENVIRONMENT}
+    new = migrated(old, names())
+    assert check_tripleo(old, new, names()).references == ()
+
+
 def test_the_statement_that_is_added_is_no_move() -> None:
     files = (SourceFile(path=TEMPLATE, text=TREE[TEMPLATE]),)
     migration = make_migration(Tree(root=Path("tree"), files=files, unread=()), names())

@@ -155,7 +155,7 @@ def check(before: Texts, after: Texts, names: Names, further: Mapping[str, Value
     return Checked(
         values=values + tripleo.values,
         renderings=renderings + tripleo.renderings,
-        references=_with_tags(asked),
+        references=_with_tags({*asked, *tripleo.references}),
         faults=tuple(dict.fromkeys(faults)),
     )
 

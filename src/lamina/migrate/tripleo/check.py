@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lamina.errors import Fault
 from lamina.migrate.names import Names
+from lamina.migrate.tripleo.asked import asked
 from lamina.migrate.tripleo.choice import compare_choices
 from lamina.migrate.tripleo.listed import LIST, compare_list, defaults_of, template_of
 from lamina.migrate.tripleo.prepare import is_environment
@@ -20,6 +21,7 @@ class Checked:
 
     templates: Mapping[str, Proof]
     lists: tuple[str, ...]  # that were compared with what their templates render
+    references: tuple[str, ...]  # that environments ask templates for now, and did not before
     faults: tuple[Fault, ...]
 
     @property
@@ -47,6 +49,11 @@ def check_tripleo(before: Mapping[str, str], after: Mapping[str, str], names: Na
     for path, text in sorted(after.items()):
         if is_environment(path, text):
             faults.extend(compare_choices(path, before.get(path, text), text, names))
+    references: set[str] = set()
+    for path in templates:
+        new, wrong = asked(path, before.get(path, after[path]), after[path], after)
+        references |= new
+        faults.extend(wrong)
     lists = []
     for path, text in sorted(after.items()):
         template = after.get(template_of(path))
@@ -60,4 +67,9 @@ def check_tripleo(before: Mapping[str, str], after: Mapping[str, str], names: Na
             continue
         lists.append(path)
         faults.extend(compare_list(path, text, template, defaults))
-    return Checked(templates=templates, lists=tuple(lists), faults=tuple(faults))
+    return Checked(
+        templates=templates,
+        lists=tuple(lists),
+        references=tuple(sorted(references)),
+        faults=tuple(faults),
+    )

@@ -41,8 +41,8 @@ def _differences(place: str, old: Entry, new: Entry, names: Names) -> Iterator[F
         yield Fault(place, "it sets something else", "see what else was changed")
     setting = new.setting(names)
     for what in sorted({*old.chooses, *new.chooses}):
-        before = _compiled(old.chooses.get(what, ()))
-        after = _compiled(new.chooses.get(what, ()))
+        before = patterns_of(old.chooses.get(what, ()))
+        after = patterns_of(new.chooses.get(what, ()))
         for image in setting.renamings(names):
             name, now = image.image.id.name, _found(after, image.after)
             if _found(before, image.before) and not now:
@@ -55,7 +55,7 @@ def _differences(place: str, old: Entry, new: Entry, names: Names) -> Iterator[F
                 yield Fault(place, f"{what} do not find '{other}' as before", _LOOK)
 
 
-def _compiled(nodes: Sequence[yaml.ScalarNode]) -> tuple[re.Pattern[str], ...]:
+def patterns_of(nodes: Sequence[yaml.ScalarNode]) -> tuple[re.Pattern[str], ...]:
     """Return the expressions; one that is none finds nothing, and is told by the migration."""
     patterns = []
     for node in nodes:

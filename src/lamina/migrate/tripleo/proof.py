@@ -168,6 +168,11 @@ def _rendered(template: Template, variables: Mapping[str, Value]) -> Any:
     return yaml.load(readable(template.render(**variables)), Loader=yaml.CSafeLoader)
 
 
+def rendered_references(template: Template, variables: Mapping[str, Value]) -> Iterator[str]:
+    """Yield the references of a rendering."""
+    yield from _references(_rendered(template, variables))
+
+
 def _references(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for item in value:
