@@ -102,6 +102,10 @@ def test_what_only_looks_like_an_image_is_left_alone(text: str) -> None:
         "centos-<type>-cron",
         "grep '.*-source-cron'",
         "(centos|debian)-binary-cron",
+        "{{ .Values.distro }}-{{ .Values.type }}-cron",
+        "{{ .Values.distro }}-source-cron",
+        '"$BASE"-binary-cron',
+        "distro + '-source-cron'",
     ],
 )
 def test_what_cannot_be_decided_is_said(text: str) -> None:
@@ -252,6 +256,12 @@ def test_a_byte_order_mark_moves_no_place() -> None:
 def test_a_template_that_becomes_yaml_is_read_as_text() -> None:
     old = "{% for a in b %}\na: centos-binary-cron\n{% endfor %}\n"
     assert after(old, path="a.yml") == old.replace("-binary", "")
+
+
+def test_an_expression_over_two_lines_of_what_is_no_yaml_is_read_as_one() -> None:
+    name = "{{ kolla_base_distro }}-{{\n  x_install_type }}-cron"
+    old = f"{{% for a in b %}}\nc: '{name}'\n{{% endfor %}}\n"
+    assert after(old, path="a.yml") == old.replace("-{{\n  x_install_type }}", "")
 
 
 def test_other_names_are_printed_by_their_scheme() -> None:

@@ -208,6 +208,31 @@ def test_rights_of_a_file_stay(tmp_path: Path) -> None:
     assert file.read_text() == "docker run centos-binary-cron\n"
 
 
+def test_attributes_of_a_file_stay(tmp_path: Path) -> None:
+    file = tmp_path / "globals.yml"
+    file.write_text("a: centos-binary-cron\n")
+    try:
+        os.setxattr(file, "user.label", b"kept")
+    except OSError:
+        pytest.skip("this file system keeps no attributes")
+    move(file)
+    assert os.getxattr(file, "user.label") == b"kept"
+    revert(file)
+    assert os.getxattr(file, "user.label") == b"kept"
+
+
+def test_a_container_of_a_task_is_called_as_its_role_calls_it(tmp_path: Path) -> None:
+    root = a_tree(tmp_path)
+    tasks = root / "ansible/roles/redis/tasks/upgrade.yml"
+    tasks.parent.mkdir()
+    tasks.write_text(
+        "- kolla_docker:\n    image: '{{ redis_image_full }}'\n    name: '{{ project_name }}'\n"
+    )
+    assert [one.container for one in plan(root).restarts if one.path.endswith("upgrade.yml")] == [
+        "redis"
+    ]
+
+
 def test_bytes_that_are_no_text_stay_in_a_file_that_changes(tmp_path: Path) -> None:
     file = tmp_path / "notes"
     file.write_bytes(b"\xff\xfe caf\xe9\r\ncentos-binary-cron\r\rend\x0c")

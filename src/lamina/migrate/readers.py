@@ -14,16 +14,15 @@ from typing import Protocol
 
 from lamina.migrate.decide import decide
 from lamina.migrate.edit import Found
-from lamina.migrate.jinja import NotATemplateError
 from lamina.migrate.leaves import is_yaml
 from lamina.migrate.names import Names
-from lamina.migrate.references import references, references_by_line
+from lamina.migrate.references import references_by_line
 from lamina.migrate.tripleo.code import is_code, read_code
 from lamina.migrate.tripleo.overrides import is_overrides, read_overrides
 from lamina.migrate.tripleo.prepare import is_environment, read_environment
 from lamina.migrate.tripleo.template import is_template as is_tripleo_template
 from lamina.migrate.tripleo.template import read_template as read_tripleo_template
-from lamina.migrate.yaml_text import read_yaml
+from lamina.migrate.yaml_text import read_template, read_yaml
 
 # A text without any of these names no image that could change: most files are not looked at.
 _HINT = re.compile(
@@ -55,15 +54,6 @@ class Sort:
 def read_text(path: str, text: str, names: Names) -> Found:
     """Return what becomes of the references in a text of any sort."""
     return decide(path, text, names, references_by_line(text))
-
-
-def read_template(path: str, text: str, names: Names) -> Found:
-    """Return what becomes of the references in a template of Jinja."""
-    try:
-        found = tuple(references(text, template=True))
-    except NotATemplateError:
-        return read_text(path, text, names)
-    return decide(path, text, names, found)
 
 
 def _ends(*suffixes: str) -> Callable[[str, str], bool]:

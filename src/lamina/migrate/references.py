@@ -32,7 +32,7 @@ _REFERENCE = re.compile(rf"{_BEFORE}(?P<distro>{_DISTRO})-(?P<type>{_TYPE})-(?P<
 _WORD = rf"(?:{'|'.join(DISTRO_WORDS)})"
 _SHELL = r"\$\{?\w+\}?"
 # What a program or a document has in the place of a word that it fills in.
-_BLANK = r"(?:\{[\w.\[\]]*\}|%s|%\(\w+\)s|<[\w -]+>)"
+_BLANK = r"(?:\{\{[^{}\n]*\}\}|\{[\w.\[\]]*\}|%s|%\(\w+\)s|<[\w -]+>)"
 # Ways in which a name is put together while something runs; `name` is what is written of it.
 _COMPUTED = tuple(
     re.compile(pattern)
@@ -52,7 +52,7 @@ _COMPUTED = tuple(
         rf"{_SHELL}-(?:{'|'.join(Type)})-(?P<name>{_NAME})",
         # The same in a program, a document or a pattern.
         rf"(?:{_BEFORE}{_DISTRO}|{_SHELL}|{_BLANK})-{_BLANK}-(?P<name>{_NAME})",
-        rf"(?:{_BLANK}|(?<!\*)\*|[\])])-(?:{'|'.join(Type)})-(?P<name>{_NAME})",
+        rf"(?:{_BLANK}|(?<!\*)\*|[\])]|(?<=['\"])|^)-(?:{'|'.join(Type)})-(?P<name>{_NAME})",
     )
 )
 # What may stand before a name and belong to it: a registry, a namespace, a path.

@@ -207,6 +207,14 @@ def _sync(folder: Path) -> None:
         os.close(opened)
 
 
+def _copy_attributes(place: Path, aside: Path) -> None:
+    """Give `aside` the lists of access and labels of `place`, as far as the file system lets."""
+    with suppress(OSError):
+        for name in os.listxattr(place):
+            with suppress(OSError):
+                os.setxattr(aside, name, os.getxattr(place, name))
+
+
 def _aside_of(place: Path) -> str:
     """Return what the names of files that are to replace the one at `place` begin with."""
     return f"{ASIDE}{sha256(os.fsencode(place.name)).hexdigest()[:16]}-"
@@ -229,6 +237,7 @@ def _written(place: Path, content: bytes) -> Path:
         if place.exists():
             state = place.stat()
             os.chown(aside, state.st_uid, state.st_gid)
+            _copy_attributes(place, aside)
             shutil.copymode(place, aside)
     except BaseException:
         aside.unlink(missing_ok=True)

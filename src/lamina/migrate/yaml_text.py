@@ -57,7 +57,7 @@ def read_yaml(path: str, text: str, names: Names) -> Found:
         parts = scalars(text)
     except NotYamlError:
         # A template that becomes YAML later, or a file that only looks like it.
-        return decide(path, text, names, references_by_line(text))
+        return read_template(path, text, names)
     found = []
     for scalar in parts:
         here = decide(path, text, names, _references(text, scalar))
@@ -70,6 +70,15 @@ def read_yaml(path: str, text: str, names: Names) -> Found:
         kept=tuple(sorted((*together.kept, *commented))),
         undecided=together.undecided,
     )
+
+
+def read_template(path: str, text: str, names: Names) -> Found:
+    """Return what becomes of the references in a template of Jinja, or in a text that is none."""
+    try:
+        found = tuple(references(text, template=True))
+    except NotATemplateError:
+        found = tuple(references_by_line(text))
+    return decide(path, text, names, found)
 
 
 def _scalars(text: str, shift: int) -> Iterator[Scalar]:
