@@ -263,6 +263,15 @@ def test_a_link_out_of_the_tree_is_not_followed_but_told(tmp_path: Path) -> None
     assert [fault.place for fault in migration.undecided] == ["link.yml"]
 
 
+def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
+    root = a_tree(tmp_path)
+    (root / "one").symlink_to("two")
+    (root / "two").symlink_to("one")
+    assert plan(root).undecided == ()
+    with pytest.raises(UsageError):
+        read_tree(root / "one")
+
+
 def test_a_file_that_is_too_large_is_told_if_it_may_name_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,11 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", errors="surrogateescape")
 
 
+def resolved(path: Path) -> Path:
+    """Return a path without symbolic links; one of links that lead in a circle leads nowhere."""
+    return Path(os.path.realpath(path))
+
+
 def read_tree(root: Path) -> Tree:
     """Return the text files at `root`, a folder or a file.
 
@@ -61,7 +66,7 @@ def read_tree(root: Path) -> Tree:
     passed over too: what it leads to is read by its own path. One that leads out is not followed.
     Raises `UsageError` when there is nothing at `root`.
     """
-    root = root.resolve()
+    root = resolved(root)
     files: list[SourceFile] = []
     unread: list[Fault] = []
     if not root.exists():
@@ -118,7 +123,7 @@ def _read(root: Path, path: Path) -> str | Fault | None:
 
 
 def _linked(root: Path, path: Path) -> Fault | None:
-    target = path.resolve()
+    target = resolved(path)
     if target.is_relative_to(root) or not target.exists():
         return None
     if target.is_dir():

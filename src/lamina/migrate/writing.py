@@ -29,7 +29,7 @@ from lamina.migrate.record import (
     text_digest,
     undone,
 )
-from lamina.migrate.tree import ASIDE, decoded, encoded
+from lamina.migrate.tree import ASIDE, decoded, encoded, resolved
 from lamina.model.names import Scheme
 from lamina.oci.disk import disk_faults
 
@@ -149,7 +149,7 @@ def _text(root: Path, path: str) -> str:
 def _place(root: Path, path: str) -> Path:
     """Return where a file of the tree lies; raise `UsageError` for a path that leads out of it."""
     place = root / path if root.is_dir() else root
-    if not place.resolve().is_relative_to(root):
+    if not resolved(place).is_relative_to(root):
         raise UsageError.one("leads out of the tree", place=path, remedy="the record is not ours")
     return place
 

@@ -13,7 +13,7 @@ from lamina.migrate.migration import Migration, make_migration
 from lamina.migrate.names import Names
 from lamina.migrate.published import Exists, in_digests, in_layout, in_registry
 from lamina.migrate.render import NotVariablesError, Value, variables_in
-from lamina.migrate.tree import decoded, read_tree
+from lamina.migrate.tree import decoded, read_tree, resolved
 from lamina.migrate.writing import Reverted, originals, read_record, revert, write_changes
 from lamina.model.event import Doing, Listener, Note
 from lamina.model.names import Scheme
@@ -44,7 +44,7 @@ def plan_migration(settings: Settings, tree: Path, scheme: Scheme | None) -> Mig
 
 def apply_migration(settings: Settings, tree: Path, scheme: Scheme | None) -> Migration:
     """Move the files at `tree`, all or none, and return what was done."""
-    root = tree.resolve()
+    root = resolved(tree)
     names = _names(settings, root, scheme)
     with _alone(root):
         migration = make_migration(read_tree(root), names)
@@ -115,7 +115,7 @@ def _alone(root: Path) -> Iterator[None]:
 
 
 def _names(settings: Settings, tree: Path, scheme: Scheme | None) -> Names:
-    record = None if scheme else read_record(tree.resolve())
+    record = None if scheme else read_record(resolved(tree))
     return Names.of(load(settings), scheme or (record.scheme if record else Scheme.SPLIT))
 
 
@@ -142,6 +142,6 @@ def _given(files: Sequence[Path]) -> Mapping[str, Value]:
 
 def revert_migration(tree: Path) -> Reverted:
     """Give back the bytes that the files at `tree` had before they were moved."""
-    root = tree.resolve()
+    root = resolved(tree)
     with _alone(root):
         return revert(root)
