@@ -70,6 +70,18 @@ def test_anything_else_that_changed_is_found(
     assert any(message in fault.message for fault in checked(root, after).faults)
 
 
+def test_a_type_of_the_users_own_is_told_and_not_blamed_on_lamina(tmp_path: Path) -> None:
+    root = a_tree(tmp_path)
+    settings = root / "etc/globals.yml"
+    settings.write_text(f"{settings.read_text()}redis_install_type: ours\n")
+    messages = {fault.message for fault in checked(root).faults}
+    own = "registry.example.org:5000/kolla/debian"
+    assert (
+        f"'{own}-ours-redis' is not known as an image that moves, but became '{own}-redis'"
+    ) in messages
+    assert all("-ours-redis" in message for message in messages)
+
+
 def test_an_unset_variable_is_told_and_can_be_given(tmp_path: Path) -> None:
     root = a_tree(tmp_path)
     common = root / "ansible/group_vars/all.yml"

@@ -263,6 +263,18 @@ def test_a_link_out_of_the_tree_is_not_followed_but_told(tmp_path: Path) -> None
     assert [fault.place for fault in migration.undecided] == ["link.yml"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+def test_a_text_in_another_encoding_is_told_if_it_may_name_images(
+    tmp_path: Path, encoding: str
+) -> None:
+    content = "\ufeffcentos-binary-cron\n".encode(encoding)
+    (tmp_path / "notes.txt").write_bytes(content)
+    (tmp_path / "other.txt").write_text("centos\n", encoding=encoding)
+    migration = move(tmp_path)
+    assert [fault.place for fault in migration.undecided] == ["notes.txt"]
+    assert (tmp_path / "notes.txt").read_bytes() == content
+
+
 def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
     root = a_tree(tmp_path)
     (root / "one").symlink_to("two")

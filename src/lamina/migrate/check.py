@@ -190,6 +190,12 @@ class _Proof:
             expected = self._expected(old)
             if expected is None:
                 yield Fault(self.place, f"'{old}' cannot be decided", "see what it means")
+            elif new != old == expected:
+                yield Fault(
+                    self.place,
+                    f"'{old}' is not known as an image that moves, but became '{new}'",
+                    "see what its variables are set to, and take the change back by hand",
+                )
             elif new != expected:
                 yield Fault(
                     self.place,

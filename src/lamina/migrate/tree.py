@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import mmap
 import os
 import re
@@ -20,6 +21,8 @@ RECORD = ".lamina-migration.json"
 # What files are written as before they take their places; a kill can leave one behind.
 ASIDE = ".lamina-"
 _HISTORY = frozenset((".git", ".hg", ".svn"))
+_BY_HAND = "change it by hand"
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _OLD_NAME = re.compile(rf"[a-z]-(?:{'|'.join(Type)})-[a-z]".encode())
 
 
@@ -119,7 +122,11 @@ def _read(root: Path, path: Path) -> str | Fault | None:
     if state.st_size > LARGEST:
         return _searched(root, path, "is too large to be rewritten")
     content = path.read_bytes()
-    return None if b"\0" in content else decoded(content)
+    if b"\0" not in content:
+        return decoded(content)
+    if content.startswith(_WIDE) and _OLD_NAME.search(content.replace(b"\0", b"")):
+        return Fault(_name(root, path), "is a text, but not in UTF-8; it may name images", _BY_HAND)
+    return None
 
 
 def _linked(root: Path, path: Path) -> Fault | None:
@@ -140,4 +147,4 @@ def _searched(root: Path, path: Path, why: str) -> Fault | None:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             if not _OLD_NAME.search(content):
                 return None
-    return Fault(_name(root, path), f"{why}, but may name images", "change it by hand")
+    return Fault(_name(root, path), f"{why}, but may name images", _BY_HAND)
