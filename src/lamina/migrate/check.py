@@ -16,7 +16,15 @@ from lamina.errors import Fault
 from lamina.migrate.decide import decide
 from lamina.migrate.edit import apply_edits
 from lamina.migrate.jinja import variables_of
-from lamina.migrate.leaves import Leaf, Path, is_yaml, leaves_of, moved_variables, variable_of
+from lamina.migrate.leaves import (
+    Leaf,
+    Path,
+    is_yaml,
+    leaves_of,
+    moved_variables,
+    role_of,
+    variable_of,
+)
 from lamina.migrate.names import Names
 from lamina.migrate.published import Exists
 from lamina.migrate.readers import read
@@ -41,7 +49,6 @@ DISTROS = ("centos", "debian", "rhel", "ubuntu")
 
 _BASE = "kolla_base_distro"
 _INSTALL = "kolla_install_type"
-_ROLE = re.compile(r"(?:^|.*/)roles/[^/]+/")
 _DEFAULTS = re.compile(r"(?:^|/)roles/[^/]+/(?:defaults|vars)/.*\.ya?ml$")
 _ALL = re.compile(r"(?:^|/)group_vars/all(?:\.ya?ml$|/.*\.ya?ml$|$)")
 _GLOBALS = re.compile(r"(?:^|/)globals(?:\.ya?ml$|\.d/.*\.ya?ml$)")
@@ -99,9 +106,8 @@ class _Side:
 
     def scope(self, path: str, further: Mapping[str, Value]) -> Scope:
         """Return the variables that a file sees, in Ansible's order; `further` win over all."""
-        ours = _ROLE.match(path)
         own = self.variables.get(path, {})
-        role = ours.group() if ours else "/"
+        role = role_of(path) or "/"
         layers = [values for at, values in self.variables.items() if _DEFAULTS.search(at)]
         layers += self._below(f"{role}defaults/")
         layers += [values for at, values in self.variables.items() if _ALL.search(at)]

@@ -7,16 +7,14 @@ through variables, as Jinja reads them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from lamina.migrate.jinja import variables_of
-from lamina.migrate.leaves import Leaf, Path, is_yaml, leaves_of, moved_variables
+from lamina.migrate.leaves import Leaf, Path, is_yaml, leaves_of, moved_variables, role_of
 from lamina.migrate.render import NotVariablesError, Scope, UnrenderedError, Value, variables_in
 
-_ROLE = re.compile(r"(?:^|.*/)roles/[^/]+/")
 _NAMES = ("container_name", "name")
 # What only runs once, and is gone afterwards, is not recreated.
 _ONCE = {"detach": ("false", "no"), "restart_policy": ("no", "never")}
@@ -41,8 +39,8 @@ def restarts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Resta
 
     @cache
     def scope(file: str) -> Scope:
-        role = _ROLE.match(file)
-        files = [path for path in old if role and path.startswith(f"{role.group()}defaults/")]
+        role = role_of(file)
+        files = [path for path in old if role and path.startswith(f"{role}defaults/")]
         return Scope(*(_variables(before[path]) for path in (*files, file)))
 
     return tuple(

@@ -11,6 +11,7 @@ import yaml
 from lamina.migrate.jinja import variables_of
 
 _VARIABLES = re.compile(r"(?:^|/)(?:group_vars|host_vars)/(?!.*\.j2$)")
+_ROLE = re.compile(r"(?:^|.*/)roles/[^/]+/")
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
 
 Path = tuple[str | int, ...]
@@ -29,6 +30,12 @@ class Leaf:
 def is_yaml(path: str) -> bool:
     """Tell whether a file is YAML, by its path; variables of Ansible's need no suffix."""
     return path.endswith((".yml", ".yaml", ".json")) or bool(_VARIABLES.search(path))
+
+
+def role_of(path: str) -> str:
+    """Return the folder of the role that a file is of, with its `/`; empty: it is of none."""
+    role = _ROLE.match(path)
+    return role.group() if role else ""
 
 
 def leaves_of(text: str) -> Mapping[Path, Leaf]:
