@@ -126,6 +126,13 @@ def test_variables_that_cannot_be_read_are_told(tmp_path: Path, text: str) -> No
     assert "its variables cannot be read" in fault.message
 
 
+@pytest.mark.parametrize("name", ["README.md", ".all.yml.swp", "all.yml~", "notes.txt"])
+def test_what_lies_beside_files_of_variables_is_none(tmp_path: Path, name: str) -> None:
+    root = a_tree(tmp_path)
+    (root / "ansible/group_vars" / name).write_text("Hosts: all of: them\n")
+    assert checked(root).faults == ()
+
+
 def test_the_reference_within_a_command_is_looked_for_too(tmp_path: Path) -> None:
     root = a_tree(tmp_path)
     settings = root / "etc/globals.yml"

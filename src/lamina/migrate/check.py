@@ -53,6 +53,8 @@ _DEFAULTS = re.compile(r"(?:^|/)roles/[^/]+/(?:defaults|vars)/.*\.ya?ml$")
 _ALL = re.compile(r"(?:^|/)group_vars/all(?:\.ya?ml$|/.*\.ya?ml$|$)")
 _GLOBALS = re.compile(r"(?:^|/)globals(?:\.ya?ml$|\.d/.*\.ya?ml$)")
 _OTHERS = re.compile(r"(?:^|/)(?:group_vars|host_vars)/")
+# What Ansible passes over beside files of variables.
+_BESIDE = re.compile(r"(?:^|/)(?:\.|README)[^/]*$|~$|\.(?:bak|md|orig|rej|rst|txt)$")
 # OCI distribution specification 1.1: a repository with its namespace and registry, and a tag.
 _REFERENCE = re.compile(r"(?:[\w.\[\]:-]+/)?(?:[a-z0-9._-]+/)*[a-z0-9._-]+(?::[\w][\w.-]{0,127})?")
 
@@ -297,4 +299,6 @@ def _with_tags(asked: set[str]) -> tuple[str, ...]:
 
 
 def _sets(path: str) -> bool:
-    return any(rule.search(path) for rule in (_DEFAULTS, _ALL, _GLOBALS, _OTHERS))
+    return not _BESIDE.search(path) and any(
+        rule.search(path) for rule in (_DEFAULTS, _ALL, _GLOBALS, _OTHERS)
+    )

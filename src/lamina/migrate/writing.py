@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -33,6 +33,7 @@ from lamina.migrate.tree import ASIDE, decoded, encoded, resolved
 from lamina.model.names import Scheme
 from lamina.oci.disk import disk_faults
 
+_UNIQUE = 8  # bytes that no other run has in its files' names
 _CHANGED = "it has changed since it was moved"
 
 
@@ -65,8 +66,7 @@ def write_changes(root: Path, changes: Sequence[Change], scheme: Scheme) -> None
         before = at.read_bytes() if at.exists() else None
         earlier = parse_record(before, str(at)).steps if before is not None else ()
         record = Record(format=FORMAT, scheme=scheme, steps=(*earlier, step_of(changes)))
-        for place in (*places, at):
-            _sweep(place)
+        _sweep((*places, at))
         with _Replacement() as replacement:
             for place, change in places.items():
                 replacement.add(place, encoded(change.new))
@@ -97,8 +97,7 @@ def revert(root: Path) -> Reverted:
                 replacement.add(_place(root, path), encoded(text))
             replacement.replace({_place(root, path): encoded(now[path]) for path in changed}, None)
         at.unlink()
-        for place in (*(_place(root, path) for path in now), at):
-            _sweep(place)
+        _sweep((*(_place(root, path) for path in now), at))
     return Reverted(
         written=tuple(sorted(changed)), unchanged=tuple(sorted(now.keys() - changed.keys()))
     )
@@ -220,15 +219,20 @@ def _aside_of(place: Path) -> str:
     return f"{ASIDE}{sha256(os.fsencode(place.name)).hexdigest()[:16]}-"
 
 
-def _sweep(place: Path) -> None:
-    """Remove what a run that was killed has left beside `place`."""
-    for left in place.parent.glob(f"{_aside_of(place)}*"):
-        left.unlink(missing_ok=True)
+def _sweep(places: Iterable[Path]) -> None:
+    """Remove what a run that was killed has left beside `places`."""
+    folders: dict[Path, set[str]] = {}
+    for place in places:
+        folders.setdefault(place.parent, set()).add(_aside_of(place))
+    for folder, ours in folders.items():
+        for left in folder.glob(f"{ASIDE}*"):
+            if left.name[: -2 * _UNIQUE] in ours:
+                left.unlink(missing_ok=True)
 
 
 def _written(place: Path, content: bytes) -> Path:
     """Return a new file beside `place` with `content`, safely on disk, with that one's rights."""
-    aside = place.with_name(f"{_aside_of(place)}{secrets.token_hex(8)}")
+    aside = place.with_name(f"{_aside_of(place)}{secrets.token_hex(_UNIQUE)}")
     try:
         with aside.open("xb") as file:
             file.write(content)
