@@ -208,6 +208,22 @@ def test_rights_of_a_file_stay(tmp_path: Path) -> None:
     assert file.read_text() == "docker run centos-binary-cron\n"
 
 
+def test_a_file_whose_group_cannot_be_kept_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = a_tree(tmp_path)
+    before = bytes_of(root)
+
+    def chown(path: Path, _user: int, _group: int) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(os, "chown", chown)
+    with pytest.raises(StoreError, match=r"common/defaults/main\.yml: a new file cannot have"):
+        move(root)
+    assert bytes_of(root) == before
+    assert [path.name for path in tmp_path.iterdir()] == [root.name]
+
+
 def test_attributes_of_a_file_stay(tmp_path: Path) -> None:
     file = tmp_path / "globals.yml"
     file.write_text("a: centos-binary-cron\n")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from lamina.errors import Fault, UsageError
+from lamina.errors import Fault, StoreError, UsageError
 from lamina.migrate.migration import Change
 from lamina.migrate.record import (
     FORMAT,
@@ -206,6 +206,19 @@ def _sync(folder: Path) -> None:
         os.close(opened)
 
 
+def _give(aside: Path, place: Path) -> None:
+    """Give `aside` the owner and group of `place`; raise `StoreError` where one may not."""
+    state = place.stat()
+    try:
+        os.chown(aside, state.st_uid, state.st_gid)
+    except PermissionError as error:
+        raise StoreError.one(
+            "a new file cannot have its owner and group",
+            place=str(place),
+            remedy="run as root, or give it an owner and a group that are yours",
+        ) from error
+
+
 def _copy_attributes(place: Path, aside: Path) -> None:
     """Give `aside` the lists of access and labels of `place`, as far as the file system lets."""
     with suppress(OSError):
@@ -239,8 +252,7 @@ def _written(place: Path, content: bytes) -> Path:
             file.flush()
             os.fsync(file.fileno())
         if place.exists():
-            state = place.stat()
-            os.chown(aside, state.st_uid, state.st_gid)
+            _give(aside, place)
             _copy_attributes(place, aside)
             shutil.copymode(place, aside)
     except BaseException:
