@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -96,6 +97,32 @@ def zuul_schema() -> Any:
     # Zuul has called it so since the linter was written.
     schema["definitions"]["job"]["properties"]["semaphores"] = {"type": "array"}
     return schema
+
+
+@pytest.mark.skipif(
+    os.environ.get("LAMINA_PIPELINES") != "all", reason="LAMINA_PIPELINES=all installs Zuul"
+)
+@pytest.mark.parametrize("name", cases(System.ZUUL))
+def test_zuul_itself_reads_the_jobs(repository: Path) -> None:
+    interpreter = ("uv", "run", "--no-project", "--with", ZUUL, "python", "-c", READ_BY_ZUUL)
+    run(*interpreter, text=(repository / ".zuul.d/lamina.yaml").read_text())
+
+
+ZUUL = "zuul==14.3.0"
+READ_BY_ZUUL = """
+import sys
+import yaml
+from zuul import configloader
+
+schemas = {
+    "job": configloader.JobParser.schema,
+    "project": configloader.ProjectParser(None).schema,
+    "semaphore": configloader.SemaphoreParser(None).schema,
+}
+for entry in yaml.safe_load(sys.stdin):
+    ((kind, value),) = entry.items()
+    schemas[kind](value)
+"""
 
 
 @pytest.mark.parametrize("name", GOLDEN)
