@@ -28,13 +28,14 @@ def main(options: Options) -> Report:
 
     A cold store has nothing but the downloads. The packages and the lock are there before. Plain
     is the sum over all images of `apt-get install` over the image's parent, one after the other,
-    and mmdebstrap for an image without parent. SELECT takes a part of the fleet.
+    and mmdebstrap for an image without parent. SELECT takes a part of the fleet; without it, all is
+    taken that packages alone make.
     """
     ground = Ground.in_folder(options.folder)
     images = ground.with_ancestors(ground.images(options.terms))
     built = ground.have_built(images)
     ground.fetch(images)
-    names = [str(image.id) for image in images] if options.terms else []
+    names = [str(image.id) for image in images]
     runs: dict[str, list[Usage]] = {}
     plain = []
     for _ in range(options.repeat):

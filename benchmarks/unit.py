@@ -49,6 +49,7 @@ def main(options: Options) -> Report:
     refs = [
         ref
         for _, ref in sorted(ground.lock.units.items())
+        if not ref.recipe  # an artifact's file is none of dpkg-deb's
         if not options.terms or any(fnmatchcase(ref.name, term) for term in options.terms)
     ]
     with ground.units() as units:

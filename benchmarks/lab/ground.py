@@ -25,7 +25,7 @@ from lamina.model.built import Built
 from lamina.model.catalog import Catalog
 from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock
-from lamina.model.selection import select, with_ancestors
+from lamina.model.selection import select, with_ancestors, with_descendants
 from lamina.plan import inputs_of, obstacles
 from lamina.settings import Flags, Settings, Surroundings, read_settings
 from lamina.store.store import Store
@@ -57,13 +57,20 @@ class Ground:
         return cls(settings=settings, catalog=catalog, lock=lock, store=Store.open(settings.store))
 
     def images(self, terms: Sequence[str]) -> tuple[Image, ...]:
-        """Return the images that `terms` select and that can be built, parents first."""
+        """Return the images that `terms` select and that can be built, parents first.
+
+        Without terms these are all that packages alone make: plain apt could make no others, and
+        the places of artifacts may be out of reach.
+        """
         selection = frozenset(select(self.catalog, terms))
-        blocked = obstacles(self.catalog)
+        left_out = set(obstacles(self.catalog))
+        if not terms:
+            fed = [image.id for image in self.catalog.images if image.artifacts]
+            left_out.update(with_descendants(self.catalog, fed))
         return tuple(
             image
             for image in self.catalog.images
-            if image.id in selection and image.id not in blocked
+            if image.id in selection and image.id not in left_out
         )
 
     def with_ancestors(self, images: Collection[Image]) -> tuple[Image, ...]:
