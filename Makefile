@@ -56,7 +56,7 @@ consumers: environment ## move real checkouts, and give them back; KOLLA_ANSIBLE
 	LAMINA_KOLLA_ANSIBLE=$(KOLLA_ANSIBLE) LAMINA_TRIPLEO=$(TRIPLEO) $(BIN)/pytest tests/migrate
 
 .PHONY: pipelines
-pipelines: setup ## run the jobs of generated pipelines on this machine, over the small fleet
+pipelines: setup ## run the jobs of generated pipelines on this machine, over the small fleet; let Zuul itself read its own
 	LAMINA_PIPELINES=all $(BIN)/pytest tests/ci
 
 .PHONY: format

@@ -39,6 +39,7 @@ class GitHub:
                 "run_id": str(number),
                 "ref": "refs/pull/7/merge" if event == "pull_request" else f"refs/heads/{BRANCH}",
                 "ref_name": "7/merge" if event == "pull_request" else BRANCH,
+                "ref_type": "branch",
                 "event": {} if event == "schedule" else {"repository": {"default_branch": BRANCH}},
             },
             "secrets": self.secrets,

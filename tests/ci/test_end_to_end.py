@@ -48,7 +48,7 @@ class Repository:
     def make(self, *words: str) -> None:
         """Make a pipeline with these words."""
         system, *others = words
-        to = ("--registry", f"{self.registry.address}/fleet", "--to", ".")
+        to = ("--registry", f"{self.registry.address}/fleet", "--requirement", ".", "--to", ".")
         here = Workshop(folder=self.root)
         made = ("ci", system, *SMALL, *to, *others)
         here.lamina(*made, environment={"LAMINA_STORE": str(self.store)})
@@ -129,7 +129,7 @@ def outcomes(jobs: Mapping[str, Job]) -> Mapping[str, str]:
 def test_github_builds_nothing_of_a_proposed_change_that_changes_no_image(
     repository: Repository, github: GitHub
 ) -> None:
-    repository.make("github", "--requirement", ".")
+    repository.make("github")
 
     jobs = github.run(repository.root, "pull_request", number=2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,10 +15,11 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
+from tests.ci.expressions import github_text, github_value
 from tests.ci.requests import CASES, GOLDEN, LARGE, ONE, PLAIN, a_request
 from tests.ci.shell import scripts_in
 
-from lamina.ci import System, make_files
+from lamina.ci import Request, System, make_files, scripts
 from lamina.ci.cadence import Schedule
 from lamina.ci.document import MARK
 
@@ -97,6 +99,32 @@ def zuul_schema() -> Any:
     return schema
 
 
+@pytest.mark.skipif(
+    os.environ.get("LAMINA_PIPELINES") != "all", reason="LAMINA_PIPELINES=all installs Zuul"
+)
+@pytest.mark.parametrize("name", cases(System.ZUUL))
+def test_zuul_itself_reads_the_jobs(repository: Path) -> None:
+    interpreter = ("uv", "run", "--no-project", "--with", ZUUL, "python", "-c", READ_BY_ZUUL)
+    run(*interpreter, text=(repository / ".zuul.d/lamina.yaml").read_text())
+
+
+ZUUL = "zuul==14.3.0"
+READ_BY_ZUUL = """
+import sys
+import yaml
+from zuul import configloader
+
+schemas = {
+    "job": configloader.JobParser.schema,
+    "project": configloader.ProjectParser(None).schema,
+    "semaphore": configloader.SemaphoreParser(None).schema,
+}
+for entry in yaml.safe_load(sys.stdin):
+    ((kind, value),) = entry.items()
+    schemas[kind](value)
+"""
+
+
 @pytest.mark.parametrize("name", GOLDEN)
 def test_every_script_is_right_for_bash(name: str) -> None:
     found = [script for text in make_files(*GOLDEN[name]).values() for script in scripts_in(text)]
@@ -173,3 +201,132 @@ def test_a_schedule_follows_the_cadence(cadence: str, cron: str, zuul: str) -> N
 
     assert yaml.safe_load(workflow)["on"]["schedule"] == [{"cron": cron}]
     assert jobs[-1]["project"][zuul] == {"jobs": ["lamina-publish"]}
+
+
+def a_run(event: str, ref_type: str, ref_name: str) -> Any:
+    """Return what GitHub tells a workflow of a run; of a schedule, nothing of the repository."""
+    folder = {"branch": "heads", "tag": "tags"}[ref_type]
+    told: Any = {} if event == "schedule" else {"repository": {"default_branch": "main"}}
+    return {
+        "github": {
+            "event_name": event,
+            "ref_type": ref_type,
+            "ref_name": ref_name,
+            "ref": f"refs/{folder}/{ref_name}",
+            "event": told,
+        },
+        "secrets": {"LAMINA_REGISTRY_USER": "user", "LAMINA_REGISTRY_PASSWORD": "secret"},
+        "needs": {"plan": {"outputs": {"changed": "true"}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "ref_type", "ref_name", "publishes", "trusted"),
+    [
+        ("schedule", "branch", "main", True, True),
+        ("workflow_dispatch", "branch", "main", True, True),
+        ("push", "branch", "main", False, True),
+        ("workflow_dispatch", "branch", "trial", False, False),
+        ("workflow_dispatch", "tag", "main", False, False),
+        ("push", "branch", "master", False, False),
+        ("pull_request", "branch", "7/merge", False, False),
+    ],
+)
+@pytest.mark.parametrize("request_", [PLAIN, LARGE], ids=["plain", "large"])
+def test_a_run_publishes_or_builds_and_only_the_default_branch_sees_secrets(
+    event: str,
+    ref_type: str,
+    ref_name: str,
+    publishes: bool,
+    trusted: bool,
+    request_: Request,
+) -> None:
+    (text,) = make_files(System.GITHUB, request_).values()
+    value = yaml.safe_load(text)
+    run_ = a_run(event, ref_type, ref_name)
+
+    def holds(job: str) -> bool:
+        condition = value["jobs"][job]["if"].removeprefix("${{").removesuffix("}}")
+        return bool(github_value(condition, run_, lambda name: name == "success"))
+
+    assert holds("publish") == publishes
+    # Without a cache the job that publishes builds everything; no run builds nothing.
+    assert holds("trunk") == (not publishes or bool(request_.cache))
+    assert github_text(value["env"]["LAMINA_UPDATE"], run_) == str(publishes).lower()
+    group = github_text(value["concurrency"]["group"], run_)
+    assert (group == "lamina-publish") == publishes
+    for step in (step for job in value["jobs"].values() for step in job["steps"]):
+        for name, secret in step.get("env", {}).items():
+            seen = github_text(secret, run_)
+            assert seen == (run_["secrets"][name] if trusted else ""), step["name"]
+        if step["name"] == "Share with later jobs":
+            condition = step["if"].removeprefix("${{").removesuffix("}}")
+            assert bool(github_value(condition, run_, lambda _: False)) == trusted
+
+
+def test_a_job_that_is_run_again_can_keep_its_artifacts() -> None:
+    (text,) = make_files(System.GITHUB, LARGE).values()
+
+    jobs = yaml.safe_load(text)["jobs"].values()
+    kept = [
+        step["with"]
+        for job in jobs
+        for step in job["steps"]
+        if step.get("uses", "").startswith("actions/upload-artifact@")
+    ]
+    assert len(kept) == len({artifact["name"] for artifact in kept}) == 5
+    assert all(artifact["overwrite"] is True for artifact in kept)
+
+
+def test_no_merge_ends_what_publishes_in_gitlab() -> None:
+    (text,) = make_files(System.GITLAB, LARGE).values()
+
+    rules = yaml.safe_load(text)["workflow"]["rules"]
+    endless = [rule for rule in rules if rule.get("auto_cancel") == {"on_new_commit": "none"}]
+    assert rules[1:] == endless
+    assert "merge_request_event" in rules[0]["if"]
+
+
+@pytest.mark.parametrize(
+    ("update", "lock", "asked"),
+    [
+        ("true", False, "lock --update"),
+        ("true", True, "lock --update"),
+        ("false", True, "lock --check"),
+        ("false", False, "lock"),
+    ],
+)
+def test_a_run_that_publishes_asks_for_the_newest_packages_and_no_other_does(
+    tmp_path: Path,
+    update: str,
+    lock: bool,
+    asked: str,
+) -> None:
+    command = tmp_path / "lamina"
+    command.write_text('#!/bin/sh\necho "$@"\n')
+    command.chmod(0o755)
+    if lock:
+        (tmp_path / "fleet.lock.json").write_text("{}")
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", scripts.LOCK],
+        cwd=tmp_path,
+        env={
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "LAMINA_UPDATE": update,
+            "LAMINA_LOCK": "fleet.lock.json",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == f"{asked}\n"
+
+
+def test_every_playbook_of_zuul_that_builds_plans_first() -> None:
+    made = make_files(System.ZUUL, LARGE)
+
+    for name in ("build", "share", "publish"):
+        text = made[f"playbooks/lamina/{name}.yaml"]
+        assert text.index("lamina plan") < text.index("lamina build")

@@ -15,7 +15,7 @@ from tests.cli.zoo import ZOO
 from lamina.model.built import Built
 from lamina.model.image import ImageId
 
-REGISTRY = ("--registry", "registry.example.org/fleet")
+REGISTRY = ("--registry", "registry.example.org/fleet", "--requirement", "lamina==0.1.0")
 GROUPS = ("--groups", "3")
 CACHES = "elsewhere.example.org/cache", "registry.example.org/fleet", "registry.example.org/cache"
 FILES = {

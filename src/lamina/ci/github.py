@@ -27,10 +27,15 @@ _ACTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
 _RUNNER = "ubuntu-24.04"
 _DEBIAN = "debian:13"
 
-_PUBLISHES = 'contains(fromJSON(\'["schedule", "workflow_dispatch"]\'), github.event_name)'
-# A schedule is always the default branch's, and its event may say nothing of the repository.
-_IN_MAIN = (
-    "(github.event_name == 'schedule' || github.ref_name == github.event.repository.default_branch)"
+# A schedule is always the default branch's, and its event may say nothing of the repository. A tag
+# may be called like the branch, so the type of the reference counts too.
+_OF_MAIN = (
+    "github.ref_type == 'branch' && github.ref_name == github.event.repository.default_branch"
+)
+_IN_MAIN = f"(github.event_name == 'schedule' || {_OF_MAIN})"
+# Started by hand on another branch, a run is like that of a merge: it builds and tests.
+_PUBLISHES = (
+    f"(github.event_name == 'schedule' || github.event_name == 'workflow_dispatch' && {_OF_MAIN})"
 )
 # Code that is not in the default branch sees no secret.
 _SECRETS: Mapping[str, str] = MappingProxyType(
@@ -106,12 +111,7 @@ def _plan(request: Request) -> Mapping[str, Any]:
             },
             {
                 "name": "Keep the lock",
-                "uses": _action("actions/upload-artifact"),
-                "with": {
-                    "name": "lamina-lock",
-                    "path": request.lock,
-                    "if-no-files-found": "error",
-                },
+                **_upload("lamina-lock", request.lock, **{"if-no-files-found": "error"}),
             },
         ],
     }
@@ -176,7 +176,7 @@ def _publish(request: Request) -> Mapping[str, Any]:
         "name": "publish what is due",
         "needs": needs,
         # Jobs that had nothing to do are no reason not to publish what has become due.
-        "if": f"${{{{ !cancelled() && !failure() && {_PUBLISHES} && {_IN_MAIN} }}}}",
+        "if": f"${{{{ !cancelled() && !failure() && {_PUBLISHES} }}}}",
         **_machine(request, minutes=180),
         "environment": "lamina",
         "env": {"LAMINA_IMAGES": request.images()},
@@ -186,11 +186,7 @@ def _publish(request: Request) -> Mapping[str, Any]:
             _locked(request),
             {"name": "Build and test", "env": dict(_SECRETS), "run": scripts.LOGIN + scripts.BUILD},
             {"name": "Publish", "env": dict(_SECRETS), "run": scripts.LOGIN + scripts.PUBLISH},
-            {
-                "name": "Keep the digests",
-                "uses": _action("actions/upload-artifact"),
-                "with": {"name": "lamina-digests", "path": scripts.DIGESTS},
-            },
+            {"name": "Keep the digests", **_upload("lamina-digests", scripts.DIGESTS)},
             {"name": "Tidy the store", "run": scripts.TIDY},
             {
                 "name": "Save the store",
@@ -252,8 +248,15 @@ def _logs(name: str) -> Mapping[str, Any]:
     return {
         "name": "Keep the logs",
         "if": "${{ failure() }}",
+        **_upload(f"lamina-logs-{name}", scripts.LOGS, **{"retention-days": 14}),
+    }
+
+
+def _upload(name: str, path: str, **options: Any) -> Mapping[str, Any]:
+    """Return how a step keeps an artifact; that of a job which is run again takes its place."""
+    return {
         "uses": _action("actions/upload-artifact"),
-        "with": {"name": f"lamina-logs-{name}", "path": scripts.LOGS, "retention-days": 14},
+        "with": {"name": name, "path": path, "overwrite": True, **options},
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from textwrap import indent
+from types import MappingProxyType
 from typing import Any
 
 from lamina.ci import scripts
@@ -17,6 +18,8 @@ _BRANCH = "branch "
 _IN_MAIN = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
 _REQUESTED = '$CI_PIPELINE_SOURCE == "merge_request_event"'
 _PUBLISHES = f"$CI_PIPELINE_SOURCE =~ /^(schedule|web)$/ && {_IN_MAIN}"
+# Only a merge request is out of date by a newer push: a merge must not end a publication.
+_WHOLE: Mapping[str, Any] = MappingProxyType({"auto_cancel": {"on_new_commit": "none"}})
 _STORE_CACHE = "lamina-$LAMINA_DISTRO"
 
 # What the job before found out; without it nothing was, and everything is done.
@@ -35,8 +38,8 @@ def pipeline(request: Request) -> str:
         "workflow": {
             "rules": [
                 {"if": _REQUESTED},
-                {"if": _PUBLISHES, "variables": {"LAMINA_UPDATE": "true"}},
-                {"if": _IN_MAIN},
+                {"if": _PUBLISHES, "variables": {"LAMINA_UPDATE": "true"}, **_WHOLE},
+                {"if": _IN_MAIN, **_WHOLE},
             ]
         },
         "stages": ["plan", "trunk", "branches", "publish"]

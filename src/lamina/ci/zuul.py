@@ -45,21 +45,20 @@ def files(request: Request) -> Mapping[str, str]:
     """Return the jobs and their playbooks by path."""
     command = request.command("zuul")
     lock = _script("Lock", scripts.LOCK)
+    plan = _script("Plan", scripts.plan(request))
     build = _script("Build and test", scripts.BUILD)
     share = _script("Share with later jobs", scripts.SHARE)
     publish = _script("Publish what is due", scripts.PUBLISH)
     values = {
         FILE: _configuration(request),
         f"{_PLAYBOOKS}/pre.yaml": _play(request, _set_up()),
-        f"{_PLAYBOOKS}/build.yaml": _play(
-            request, [lock, _script("Plan", scripts.plan(request)), build]
-        ),
+        f"{_PLAYBOOKS}/build.yaml": _play(request, [lock, plan, build]),
         **(
-            {f"{_PLAYBOOKS}/share.yaml": _play(request, [lock, *_signed_in([build, share])])}
+            {f"{_PLAYBOOKS}/share.yaml": _play(request, [lock, *_signed_in([plan, build, share])])}
             if request.cache
             else {}
         ),
-        f"{_PLAYBOOKS}/publish.yaml": _play(request, [lock, *_signed_in([build, publish])]),
+        f"{_PLAYBOOKS}/publish.yaml": _play(request, [lock, *_signed_in([plan, build, publish])]),
         f"{_PLAYBOOKS}/post.yaml": _play(request, _kept()),
     }
     return {path: document(value, command=command) for path, value in values.items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lamina import __version__, pipeline
+from lamina import pipeline
 from lamina.ci import Comparison, System, compare_files, write_files
 from lamina.cli.command import Command
 from lamina.cli.options import (
@@ -48,11 +48,13 @@ Credentials are the system's own secrets, LAMINA_REGISTRY_USER and LAMINA_REGIST
 {SELECTION_HELP} Ancestors come by themselves.
 """,
     examples={
-        "lamina ci github --registry registry.example.org/fleet --to .": "A workflow, one job "
-        "that builds.",
-        "lamina ci gitlab --registry registry.example.org/fleet --groups 5 --to .": "Five jobs, "
-        "which share a cache of lamina.toml.",
-        "lamina ci zuul --registry registry.example.org/fleet --to . --check": "Is it up to date?",
+        "lamina ci github --registry registry.example.org/fleet --requirement . --to .": "A "
+        "workflow for a checkout of lamina, one job that builds.",
+        "lamina ci gitlab --registry registry.example.org/fleet --requirement "
+        "https://example.org/lamina-0.1.0-py3-none-any.whl --groups 5 --to .": "Five jobs, which "
+        "share a cache of lamina.toml.",
+        "lamina ci zuul --registry registry.example.org/fleet --requirement . --to . --check": "Is "
+        "it up to date?",
     },
     exit_codes={
         0: "the pipeline is there; with --check: it is up to date",
@@ -76,9 +78,9 @@ Credentials are the system's own secrets, LAMINA_REGISTRY_USER and LAMINA_REGIST
 @click.option(
     "--requirement",
     metavar="TEXT",
-    default=f"lamina=={__version__}",
-    show_default=True,
-    help="What pip installs to have lamina; '.' in a checkout of it.",
+    required=True,
+    help="What pip installs to have lamina: 'lamina==VERSION' of an index that you trust, the "
+    "address of a wheel, or '.' in a checkout.",
 )
 @click.option(
     "--runner",
