@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from lamina.errors import NetworkError
 from lamina.model.built import Built
 from lamina.model.catalog import Catalog
 from lamina.model.digest import Digest
+from lamina.model.event import Event, Note
 from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock
 from lamina.oci.image import make_config, make_manifest
@@ -23,6 +24,7 @@ from lamina.plan import inputs_of
 from lamina.store.built_json import to_json
 
 EPOCH = 1_700_000_000
+Made = tuple[dict[ImageId, Built], Layout]  # what another machine has built, and where
 BASE, CRON, CHILD, OTHER = (ImageId(name) for name in ("base", "cron", "cron-child", "other"))
 
 
@@ -50,7 +52,7 @@ def wanted(catalog: Catalog, lock: Lock, image: Image, parent: Built | None) -> 
     )
 
 
-def build(catalog: Catalog, lock: Lock, folder: Path) -> tuple[dict[ImageId, Built], Layout]:
+def build(catalog: Catalog, lock: Lock, folder: Path) -> Made:
     """Build every image elsewhere: a delta with a file of the image's name is all that it adds."""
     layout = Layout(folder / "elsewhere")
     layout.create()
@@ -149,3 +151,8 @@ def a_quest(catalog: Catalog, lock: Lock, current: Mapping[ImageId, Built] | Non
 def altered(built: Built, **changes: object) -> bytes:
     """Return the record of an image that somebody has changed, well sealed again."""
     return to_json(replace(built, **changes))  # type: ignore[arg-type]
+
+
+def notes(events: Iterable[Event]) -> list[str]:
+    """Return what a person was told."""
+    return [event.message for event in events if isinstance(event, Note)]

@@ -3,30 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.cache.fleets import BASE, CHILD, CRON, OTHER, Shelf, a_fleet, a_quest, build
+from tests.cache.fleets import BASE, CHILD, CRON, OTHER, Made, Shelf, a_fleet, a_quest, notes
 
 from lamina.cache import Cached, draw_cached, find_cached
 from lamina.model.built import Built
-from lamina.model.event import Downloaded, Event, Note
+from lamina.model.event import Downloaded, Event
 from lamina.model.image import ImageId
-from lamina.oci.layout import Layout
 from lamina.store.store import Store
 
 CATALOG, LOCK = a_fleet()
-Made = tuple[dict[ImageId, Built], Layout]
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return build(CATALOG, LOCK, tmp_path)
-
-
-@pytest.fixture
-def shelf(made: Made) -> Shelf:
-    shelf = Shelf()
-    for built in made[0].values():
-        shelf.put(built, made[1])
-    return shelf
 
 
 @pytest.fixture
@@ -41,10 +26,6 @@ def found(shelf: Shelf) -> dict[ImageId, Cached]:
 def draw(shelf: Shelf, store: Store, events: list[Event] | None = None) -> dict[ImageId, Built]:
     told = [] if events is None else events
     return dict(draw_cached(found(shelf), store, jobs=2, listener=told.append))
-
-
-def notes(events: list[Event]) -> list[str]:
-    return [event.message for event in events if isinstance(event, Note)]
 
 
 def test_what_was_drawn_is_in_the_store_as_if_it_were_built_there(

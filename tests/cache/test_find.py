@@ -1,38 +1,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cache.fleets import BASE, CHILD, CRON, OTHER, Shelf, a_fleet, a_quest, altered, build
+from tests.cache.fleets import (
+    BASE,
+    CHILD,
+    CRON,
+    OTHER,
+    Made,
+    Shelf,
+    a_fleet,
+    a_quest,
+    altered,
+    notes,
+)
 
 from lamina.cache import find_cached, key_tag
-from lamina.model.built import Built
 from lamina.model.digest import Digest
-from lamina.model.event import Event, Note
-from lamina.model.image import ImageId
-from lamina.oci.layout import Layout
+from lamina.model.event import Event
 
 CATALOG, LOCK = a_fleet()
-Made = tuple[dict[ImageId, Built], Layout]
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return build(CATALOG, LOCK, tmp_path)
-
-
-@pytest.fixture
-def shelf(made: Made) -> Shelf:
-    shelf = Shelf()
-    for built in made[0].values():
-        shelf.put(built, made[1])
-    return shelf
-
-
-def notes(events: list[Event]) -> list[str]:
-    return [event.message for event in events if isinstance(event, Note)]
 
 
 def test_a_whole_fleet_is_found_from_its_root_down(made: Made, shelf: Shelf) -> None:
