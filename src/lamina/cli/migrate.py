@@ -8,7 +8,6 @@ from typing import Literal, assert_never, get_args
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.migrate_text import (
     checked_values,
@@ -23,7 +22,13 @@ from lamina.errors import UsageError
 from lamina.migrate.migration import Migration
 from lamina.model.names import Scheme
 from lamina.model.reference import Namespace
-from lamina.pipeline.migrate import Published
+from lamina.pipeline.migrate import (
+    Published,
+    apply_migration,
+    check_migration,
+    plan_migration,
+    revert_migration,
+)
 from lamina.settings import Settings
 
 _LEFT = 1  # something for a person to decide
@@ -132,18 +137,14 @@ def command(
     names = Scheme(scheme) if scheme else None
     match action:
         case "plan":
-            return _tell(
-                pipeline.plan_migration(settings, tree, names), tree, done=False, as_json=as_json
-            )
+            return _tell(plan_migration(settings, tree, names), tree, done=False, as_json=as_json)
         case "apply":
-            return _tell(
-                pipeline.apply_migration(settings, tree, names), tree, done=True, as_json=as_json
-            )
+            return _tell(apply_migration(settings, tree, names), tree, done=True, as_json=as_json)
         case "check":
             namespace = Namespace.parse(registry) if registry else None
             published = Published(digests=digests, layout=layout, namespace=namespace)
             with progress(quiet=as_json) as listener:
-                checked = pipeline.check_migration(
+                checked = check_migration(
                     settings,
                     tree,
                     names,
@@ -179,7 +180,7 @@ def _refuse(action: _Action, options: Mapping[str, object]) -> None:
 
 
 def _revert(tree: Path, *, as_json: bool) -> int:
-    reverted = pipeline.revert_migration(tree)
+    reverted = revert_migration(tree)
     if as_json:
         told = {"reverted": list(reverted.written), "unchanged": list(reverted.unchanged)}
         print_json(told)

@@ -1,7 +1,8 @@
 """The stages in their order: catalogue, lock, plan, build, and what is done with images.
 
 Stages do not know each other. Each function takes settings and what earlier stages made, and
-hands on what comes of it.
+hands on what comes of it. `lamina.pipeline.migrate` is not among those here: it loads Jinja, which
+every other command can do without.
 """
 
 from lamina.build.fleet import RunResult
@@ -20,12 +21,6 @@ from lamina.pipeline.fleet import (
     load,
     plan,
 )
-from lamina.pipeline.migrate import (
-    apply_migration,
-    check_migration,
-    plan_migration,
-    revert_migration,
-)
 from lamina.pipeline.publish import Due, Published, Target, publish
 from lamina.pipeline.relock import Relocked, lock, locked
 from lamina.pipeline.retention import Past, plan_pruning, prune
@@ -43,10 +38,8 @@ __all__ = [
     "Relocked",
     "RunResult",
     "Target",
-    "apply_migration",
     "ask_names",
     "build",
-    "check_migration",
     "choose",
     "ci",
     "collect_garbage",
@@ -61,14 +54,12 @@ __all__ = [
     "locked",
     "names_of",
     "plan",
-    "plan_migration",
     "plan_pruning",
     "plan_removal",
     "plan_with_caches",
     "prune",
     "publish",
     "remove",
-    "revert_migration",
     "run",
     "storage",
     "storage_page",
