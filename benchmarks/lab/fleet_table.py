@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.lab.document import fill, require_places
 from benchmarks.lab.ground import lamina, surroundings
-from lamina import pipeline
 from lamina.docs import page_of
 from lamina.errors import NetworkError
 from lamina.lock import read_lock
 from lamina.model.catalog import Catalog
 from lamina.model.image import Image, Kind
 from lamina.model.lock import Lock, LockedImage
+from lamina.pipeline import fleet
 from lamina.plan import obstacles
 from lamina.settings import Flags, Settings, read_settings
 
@@ -37,7 +37,7 @@ def main() -> None:
     """Build and test the infra images, and write what came of it."""
     require_places(_DOCUMENT, ("versions", "build", "test"))
     settings = read_settings(Flags(), surroundings())
-    catalog = pipeline.load(settings)
+    catalog = fleet.load(settings)
     with _cold(settings) as cold:
         build = _printed(cold, "build", *_INFRA)
         test = _printed(cold, "test", *_INFRA)

@@ -13,7 +13,6 @@ from pathlib import Path
 from threading import Event
 
 from benchmarks.lab.report import say
-from lamina import pipeline
 from lamina.build.image import Job
 from lamina.build.lineage import finder, lineage, mountable
 from lamina.build.making import unpackings
@@ -26,6 +25,7 @@ from lamina.model.catalog import Catalog
 from lamina.model.image import Image, ImageId
 from lamina.model.lock import Lock
 from lamina.model.selection import select, with_ancestors, with_descendants
+from lamina.pipeline import fleet
 from lamina.plan import inputs_of, obstacles
 from lamina.settings import Flags, Settings, Surroundings, read_settings
 from lamina.store.store import Store
@@ -46,7 +46,7 @@ class Ground:
         folder.mkdir(parents=True, exist_ok=True)
         flags = Flags(store=folder / "store", lock=folder / "lamina.lock.json")
         settings = read_settings(flags, surroundings())
-        catalog = pipeline.load(settings)
+        catalog = fleet.load(settings)
         root = settings.store / "roots" / f"{settings.distro}-{settings.architecture}"
         if not root.is_dir() or not _fits(catalog, settings.lock):
             say("locking the fleet")

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command, typed
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -19,6 +18,7 @@ from lamina.cli.options import (
 from lamina.cli.outcomes import exit_code, result_values, show_result
 from lamina.cli.output import print_json, progress
 from lamina.model.selection import Selection
+from lamina.pipeline import builds
 from lamina.settings import Settings
 
 
@@ -72,7 +72,7 @@ def command(
     if no_cache:
         settings = replace(settings, caches=())
     with progress(quiet=as_json) as listener:
-        result = pipeline.build(
+        result = builds.build(
             settings, selection, listener=listener, test=not no_test, verify=verify
         )
     if as_json:

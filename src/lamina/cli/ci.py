@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from lamina import pipeline
 from lamina.ci import Comparison, System, compare_files, write_files
 from lamina.cli.command import Command
 from lamina.cli.options import (
@@ -23,7 +22,8 @@ from lamina.cli.output import print_json
 from lamina.errors import UsageError
 from lamina.model.names import Scheme
 from lamina.model.selection import Selection
-from lamina.pipeline import MadePipeline, PipelineOptions
+from lamina.pipeline import ci
+from lamina.pipeline.ci import MadePipeline, PipelineOptions
 from lamina.settings import Settings
 
 _STALE = 1
@@ -113,7 +113,7 @@ def command(
         raise UsageError.one(
             "there is nothing to compare with", place="--check", remedy="give --to DIR as well"
         )
-    made = pipeline.ci(
+    made = ci.ci(
         settings,
         selection,
         PipelineOptions(system=System(system), **options),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.diff_text import show_diff
 from lamina.cli.diff_values import diff_values
 from lamina.cli.options import WRONG, image_argument, json_option, settings_options
 from lamina.cli.output import print_json, progress
+from lamina.pipeline import diff
 from lamina.settings import Settings
 
 _DIFFERS = 1
@@ -65,7 +65,7 @@ def command(
 ) -> int:
     """Show the difference."""
     with progress(quiet=as_json) as listener:
-        found = pipeline.diff(settings, image, old, new, listener=listener)
+        found = diff.diff(settings, image, old, new, listener=listener)
     if as_json:
         print_json(diff_values(found))
     else:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import WRONG, json_option, settings_options
 from lamina.cli.output import print_json
+from lamina.pipeline import docs
 from lamina.settings import Settings
 
 
@@ -45,7 +45,7 @@ families that are no more are removed; a file that is no such page is left alone
 @settings_options
 def command(settings: Settings, folder: Path, *, as_json: bool) -> int:
     """Write the pages, and tell which of them changed."""
-    written = pipeline.docs(settings, folder)
+    written = docs.docs(settings, folder)
     told = {
         "written": list(written.written),
         "unchanged": list(written.unchanged),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -17,6 +16,7 @@ from lamina.cli.output import print_json, progress
 from lamina.errors import UsageError
 from lamina.model.destination import Destination
 from lamina.model.selection import Selection
+from lamina.pipeline import uses
 from lamina.settings import Settings
 
 
@@ -71,7 +71,7 @@ def command(
             "no image to export", place="lamina export", remedy="name one, or several: '*' is all"
         )
     with progress(quiet=as_json) as listener:
-        exported = pipeline.export(settings, selection, destination, listener=listener)
+        exported = uses.export(settings, selection, destination, listener=listener)
     if as_json:
         print_json(
             {

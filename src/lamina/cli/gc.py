@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import WRONG, json_option, settings_options
 from lamina.cli.output import print_json, progress
 from lamina.console import size_text
+from lamina.pipeline import fleet
 from lamina.settings import Settings
 
 
@@ -35,9 +35,9 @@ def command(settings: Settings, *, dry_run: bool, as_json: bool) -> int:
     """Delete, and tell what."""
     with progress(quiet=as_json) as listener:
         sweep = (
-            pipeline.garbage(settings)
+            fleet.garbage(settings)
             if dry_run
-            else pipeline.collect_garbage(settings, listener=listener)
+            else fleet.collect_garbage(settings, listener=listener)
         )
     if as_json:
         print_json(

@@ -8,7 +8,6 @@ from typing import Any, assert_never
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -20,6 +19,7 @@ from lamina.cli.options import (
 from lamina.cli.output import print_json
 from lamina.model.image import Image, Kind
 from lamina.model.selection import Selection, with_ancestors
+from lamina.pipeline import fleet
 from lamina.settings import Settings
 
 
@@ -57,8 +57,8 @@ of the selected.
 @settings_options
 def command(settings: Settings, selection: Selection, language: str, *, as_json: bool) -> int:
     """Print the graph."""
-    catalog = pipeline.load(settings)
-    selected = frozenset(with_ancestors(catalog, pipeline.choose(settings, catalog, selection)))
+    catalog = fleet.load(settings)
+    selected = frozenset(with_ancestors(catalog, fleet.choose(settings, catalog, selection)))
     images = [image for image in catalog.images if image.id in selected]
     if as_json:
         print_json(_values(images))

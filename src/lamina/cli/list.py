@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -23,6 +22,7 @@ from lamina.model.built import Built
 from lamina.model.image import Image, ImageId
 from lamina.model.names import Scheme, name_table
 from lamina.model.selection import Selection
+from lamina.pipeline import fleet
 from lamina.plan import obstacles
 from lamina.settings import Settings
 
@@ -72,8 +72,8 @@ def command(
     as_json: bool,
 ) -> int:
     """Show the catalogue, or what its images are called."""
-    catalog = pipeline.load(settings)
-    selected = frozenset(pipeline.choose(settings, catalog, selection))
+    catalog = fleet.load(settings)
+    selected = frozenset(fleet.choose(settings, catalog, selection))
     why_not = obstacles(catalog)
     images = [
         image
@@ -87,7 +87,7 @@ def command(
         else:
             click.echo("".join(f"{name}\n" for name in names), nl=False)
         return 0
-    entries = _entries(images, why_not, pipeline.current(settings).images)
+    entries = _entries(images, why_not, fleet.current(settings).images)
     if as_json:
         print_json(entries)
     elif unbuildable and not entries:

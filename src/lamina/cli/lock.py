@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -21,7 +20,8 @@ from lamina.errors import UsageError
 from lamina.lock import unpinned_images
 from lamina.model.lock import Lock, UnitKind, spoken_key
 from lamina.model.selection import Selection
-from lamina.pipeline import Relocked
+from lamina.pipeline import fleet, relock
+from lamina.pipeline.relock import Relocked
 from lamina.settings import Settings
 
 
@@ -75,12 +75,12 @@ def command(
             place="lamina lock",
             remedy=f"`lamina lock --update {selection}`",
         )
-    catalog = pipeline.load(settings)
+    catalog = fleet.load(settings)
     if check:
-        return _check(settings, pipeline.locked(settings, catalog), as_json=as_json)
-    selected = pipeline.choose(settings, catalog, selection) if update else ()
+        return _check(settings, relock.locked(settings, catalog), as_json=as_json)
+    selected = fleet.choose(settings, catalog, selection) if update else ()
     with progress(quiet=as_json) as listener:
-        relocked = pipeline.lock(settings, catalog, update=selected, listener=listener)
+        relocked = relock.lock(settings, catalog, update=selected, listener=listener)
     if as_json:
         print_json(_values(relocked))
     else:

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -27,6 +26,7 @@ from lamina.model.amounts import count_text
 from lamina.model.names import Scheme
 from lamina.model.reference import Namespace
 from lamina.model.selection import Selection
+from lamina.pipeline import fleet, successors
 from lamina.pipeline.successors import Told
 from lamina.settings import Settings
 from lamina.upkeep.removal import Removal
@@ -90,21 +90,21 @@ def command(
         raise UsageError.one(
             "--expired stands without --in", remedy="name the registry's namespace"
         )
-    catalog = pipeline.load(settings)
-    chosen = pipeline.choose(settings, catalog, selection)
-    names = pipeline.names_of(catalog, chosen, schemes, tag=tag)
+    catalog = fleet.load(settings)
+    chosen = fleet.choose(settings, catalog, selection)
+    names = successors.names_of(catalog, chosen, schemes, tag=tag)
     if not namespace:
         _show_names(names, as_json=as_json)
         return 0
     access = settings.access
     today = datetime.now(UTC).date()
-    told = pipeline.ask_names(names, namespace, access, today=today)
+    told = successors.ask_names(names, namespace, access, today=today)
     if not expired:
         _show_told(told, as_json=as_json)
         return 0
-    removals = pipeline.plan_removal(settings, told, namespace, access)
+    removals = successors.plan_removal(settings, told, namespace, access)
     if remove:
-        pipeline.remove(removals, namespace, access)
+        successors.remove(removals, namespace, access)
     _show_removals(told, removals, removed=remove, as_json=as_json)
     return 0
 

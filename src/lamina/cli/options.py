@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from lamina import pipeline
 from lamina.errors import LaminaError, UsageError
 from lamina.model.image import Kind
 from lamina.model.lock import LAYER_BUDGET, MOST_LAYERS
@@ -20,6 +19,7 @@ from lamina.model.names import Scheme
 from lamina.model.reference import Namespace
 from lamina.model.selection import Selection
 from lamina.model.spelling import did_you_mean
+from lamina.pipeline import fleet
 from lamina.settings import Flags, Settings, Surroundings, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -218,7 +218,7 @@ def _completed(
     """Return the images whose name begins with what is typed already."""
 
     def names(settings: Settings) -> Iterable[str]:
-        return {image.id.name for image in pipeline.load(settings).images}
+        return {image.id.name for image in fleet.load(settings).images}
 
     return _beginning(incomplete, context, names)
 
@@ -227,7 +227,7 @@ def _completed_distro(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return the distributions whose name begins with what is typed already."""
-    return _beginning(incomplete, context, pipeline.distros)
+    return _beginning(incomplete, context, fleet.distros)
 
 
 def _beginning(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -19,6 +18,7 @@ from lamina.cli.output import note, print_json, show_table
 from lamina.console import Table
 from lamina.model.plan import Plan
 from lamina.model.selection import Selection
+from lamina.pipeline import fleet, relock
 from lamina.settings import Settings
 
 _SHOWN = 4  # reasons in a table's cell
@@ -60,13 +60,16 @@ def command(
     settings: Settings, selection: Selection, *, detailed: bool, cached: bool, as_json: bool
 ) -> int:
     """Show the plan."""
-    catalog = pipeline.load(settings)
-    locked = pipeline.locked(settings, catalog)
-    chosen = pipeline.choose(settings, catalog, selection)
+    catalog = fleet.load(settings)
+    locked = relock.locked(settings, catalog)
+    chosen = fleet.choose(settings, catalog, selection)
     if cached:
-        plan = pipeline.plan_with_caches(settings, catalog, locked, chosen, listener=note)
+        # Loaded here, because it loads all that builds, which a plan of one's own does without.
+        from lamina.pipeline.cached import plan_with_caches
+
+        plan = plan_with_caches(settings, catalog, locked, chosen, listener=note)
     else:
-        plan = pipeline.plan(settings, catalog, locked, chosen)
+        plan = fleet.plan(settings, catalog, locked, chosen)
     if as_json:
         print_json(
             {
@@ -81,7 +84,7 @@ def command(
             }
         )
     else:
-        for fault in pipeline.current(settings).faults:
+        for fault in fleet.current(settings).faults:
             click.echo(str(fault), err=True)  # why an image that was built is planned as new
         _show(plan)
     changed = any(plan.with_action(action) for action in ("build", "pull", "test"))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -26,6 +25,7 @@ from lamina.model.amounts import count_text
 from lamina.model.names import Scheme
 from lamina.model.reference import Namespace
 from lamina.model.selection import Selection
+from lamina.pipeline import fleet, retention
 from lamina.settings import Settings
 from lamina.upkeep.removal import Removal, Retention
 
@@ -98,23 +98,23 @@ def command(
     as_json: bool,
 ) -> int:
     """List what could be deleted, and delete it if that is asked for."""
-    catalog = pipeline.load(settings)
-    past = pipeline.Past(
+    catalog = fleet.load(settings)
+    past = retention.Past(
         namespace=namespace,
         schemes=schemes,
         retention=Retention(count=keep, days=days),
         pinned=pinned,
     )
-    removals = pipeline.plan_pruning(
+    removals = retention.plan_pruning(
         settings,
         catalog,
-        pipeline.choose(settings, catalog, selection),
+        fleet.choose(settings, catalog, selection),
         past,
         settings.access,
         now=datetime.now(UTC),
     )
     if remove:
-        pipeline.prune(removals, past.namespace, settings.access)
+        retention.prune(removals, past.namespace, settings.access)
     if as_json:
         print_json({"removals": [removal.to_json() for removal in removals], "removed": remove})
     else:

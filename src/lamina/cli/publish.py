@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -33,6 +32,7 @@ from lamina.model.amounts import count_text
 from lamina.model.names import Scheme
 from lamina.model.reference import Namespace
 from lamina.model.selection import Selection
+from lamina.pipeline import publish
 from lamina.settings import Settings
 
 
@@ -112,7 +112,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Publish, and tell what it took."""
-    target = pipeline.Target(
+    target = publish.Target(
         namespace=namespace,
         schemes=schemes,
         tag=tag,
@@ -121,7 +121,7 @@ def command(
         until=until.date() if until else None,
     )
     with progress(quiet=as_json) as listener:
-        published = pipeline.publish(
+        published = publish.publish(
             settings,
             selection,
             target,
@@ -136,9 +136,7 @@ def command(
     return 0
 
 
-def _values(
-    published: pipeline.Published, namespace: Namespace, *, dry_run: bool
-) -> dict[str, Any]:
+def _values(published: publish.Published, namespace: Namespace, *, dry_run: bool) -> dict[str, Any]:
     """Return the form that scripts rely on."""
     plan, traffic = published.plan, published.traffic
     changed = {tagging.image for tagging in (*plan.contents, *plan.tags)}
@@ -176,7 +174,7 @@ def _values(
     }
 
 
-def _show(published: pipeline.Published, namespace: Namespace, *, dry_run: bool) -> None:
+def _show(published: publish.Published, namespace: Namespace, *, dry_run: bool) -> None:
     plan, traffic = published.plan, published.traffic
     if published.due:
         show_due(published.due)

@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from lamina import pipeline
 from lamina.cli.output import show_table
 from lamina.console import Table, size_text
 from lamina.model.amounts import count_text
+from lamina.pipeline import beside, publish
 from lamina.upkeep.cost import DailyCost
 from lamina.upkeep.due import UNCHANGED
 
 
-def beside_values(published: pipeline.Published) -> dict[str, Any]:
+def beside_values(published: publish.Published) -> dict[str, Any]:
     """Return what records, notices and ledger add to the form that scripts rely on."""
     beside = published.beside
     if beside is None:
@@ -30,7 +30,7 @@ def beside_values(published: pipeline.Published) -> dict[str, Any]:
     }
 
 
-def due_values(published: pipeline.Published) -> dict[str, Any]:
+def due_values(published: publish.Published) -> dict[str, Any]:
     """Return what --due adds to the form that scripts rely on."""
     due = published.due
     if due is None:
@@ -47,7 +47,7 @@ def due_values(published: pipeline.Published) -> dict[str, Any]:
     }
 
 
-def show_due(due: pipeline.Due) -> None:
+def show_due(due: publish.Due) -> None:
     """Print whose turn it is, and why; not what has not changed."""
     told = [(image, turn) for image, turn in due.turns.items() if turn.reason != UNCHANGED]
     if told:
@@ -62,7 +62,7 @@ def show_due(due: pipeline.Due) -> None:
     )
 
 
-def show_cost(published: pipeline.Published, cost: DailyCost, *, dry_run: bool) -> None:
+def show_cost(published: publish.Published, cost: DailyCost, *, dry_run: bool) -> None:
     """Print what another way of publishing would have cost, and what this one has."""
     size = published.plan.blob_bytes if dry_run else published.traffic.blob_bytes
     click.echo(
@@ -72,7 +72,7 @@ def show_cost(published: pipeline.Published, cost: DailyCost, *, dry_run: bool) 
     )
 
 
-def show_beside(beside: pipeline.Beside) -> None:
+def show_beside(beside: beside.Beside) -> None:
     """Print what was put beside the images, if anything was."""
     if beside.records or beside.notices:
         size = beside.traffic.blob_bytes + beside.traffic.manifest_bytes

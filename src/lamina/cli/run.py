@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import WRONG, image_argument, settings_options
 from lamina.cli.output import note
 from lamina.errors import UsageError
+from lamina.pipeline import uses
 from lamina.settings import Settings
 
 
@@ -35,4 +35,4 @@ def command(settings: Settings, image: str, words: tuple[str, ...]) -> int:
             place="lamina run",
             remedy=f"put it behind two dashes: `lamina run {image} -- COMMAND`",
         )
-    return pipeline.run(settings, image, words, listener=note)
+    return uses.run(settings, image, words, listener=note)

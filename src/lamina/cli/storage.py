@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -23,6 +22,7 @@ from lamina.cli.storage_values import report_values, update_values
 from lamina.errors import UsageError
 from lamina.model.selection import Selection
 from lamina.oci.disk import disk_faults
+from lamina.pipeline import fleet, storage
 from lamina.settings import Settings
 from lamina.storage import Limits, exceeded, parse_size
 
@@ -112,11 +112,11 @@ def command(
                 remedy="give the other options in a call of their own",
             )
         return _update(settings, selection, since, as_json=as_json)
-    catalog = pipeline.load(settings)
-    report = pipeline.storage(settings, catalog, pipeline.choose(settings, catalog, selection))
+    catalog = fleet.load(settings)
+    report = storage.storage(settings, catalog, fleet.choose(settings, catalog, selection))
     if html:
         with disk_faults(html, "folder"):
-            html.write_text(pipeline.storage_page(settings, report), encoding="utf-8")
+            html.write_text(storage.storage_page(settings, report), encoding="utf-8")
     faults = exceeded(report, limits)
     if as_json:
         print_json(report_values(report, By(by), faults))
@@ -132,9 +132,9 @@ def _bytes(text: str | None) -> int | None:
 
 
 def _update(settings: Settings, selection: Selection, since: Path, *, as_json: bool) -> int:
-    catalog = pipeline.load(settings)
-    chosen = pipeline.choose(settings, catalog, selection)
-    update = pipeline.storage_update(settings, catalog, chosen, since)
+    catalog = fleet.load(settings)
+    chosen = fleet.choose(settings, catalog, selection)
+    update = storage.storage_update(settings, catalog, chosen, since)
     if as_json:
         print_json(update_values(update))
     else:

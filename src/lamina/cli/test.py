@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command, typed
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -17,6 +16,7 @@ from lamina.cli.options import (
 from lamina.cli.outcomes import exit_code, result_values, show_tests
 from lamina.cli.output import print_json, progress
 from lamina.model.selection import Selection
+from lamina.pipeline import uses
 from lamina.settings import Settings
 
 
@@ -49,7 +49,7 @@ makes it: with config.json mounted, by its user, until it is healthy, and to its
 def command(settings: Settings, selection: Selection, *, as_json: bool) -> int:
     """Test, and tell what came of it."""
     with progress(quiet=as_json) as listener:
-        result = pipeline.test(settings, selection, listener=listener)
+        result = uses.test(settings, selection, listener=listener)
     if as_json:
         print_json(result_values(result))
     else:

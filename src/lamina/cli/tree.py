@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from lamina import pipeline
 from lamina.cli.command import Command
 from lamina.cli.options import (
     SELECTION_HELP,
@@ -19,6 +18,7 @@ from lamina.cli.options import (
 from lamina.cli.output import print_json
 from lamina.model.image import Image, ImageId
 from lamina.model.selection import Selection, with_ancestors
+from lamina.pipeline import fleet
 from lamina.settings import Settings
 
 Children = Mapping[ImageId | None, Sequence[Image]]
@@ -43,8 +43,8 @@ Children = Mapping[ImageId | None, Sequence[Image]]
 @settings_options
 def command(settings: Settings, selection: Selection, *, as_json: bool) -> int:
     """Draw the tree."""
-    catalog = pipeline.load(settings)
-    selected = frozenset(with_ancestors(catalog, pipeline.choose(settings, catalog, selection)))
+    catalog = fleet.load(settings)
+    selected = frozenset(with_ancestors(catalog, fleet.choose(settings, catalog, selection)))
     children: dict[ImageId | None, list[Image]] = {}
     for image in catalog.images:
         if image.id in selected:
