@@ -10,8 +10,8 @@ import click
 
 from lamina.cli.command import Command
 from lamina.cli.migrate_text import (
+    changed_text,
     checked_values,
-    count_text,
     migration_values,
     show_checked,
     show_migration,
@@ -164,7 +164,7 @@ def _tell(migration: Migration, tree: Path, *, done: bool, as_json: bool) -> int
         print_json(migration_values(migration))
     else:
         show_migration(migration, diff=not done)
-        click.echo(f"{tree}: {count_text(migration)} {'changed' if done else 'would change'}")
+        click.echo(f"{tree}: {changed_text(migration)} {'changed' if done else 'would change'}")
     return _LEFT if migration.undecided else 0
 
 

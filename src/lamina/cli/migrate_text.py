@@ -16,6 +16,7 @@ from lamina.migrate.check import Checked
 from lamina.migrate.edit import line_of
 from lamina.migrate.migration import Migration, count_kept, print_diff
 from lamina.migrate.tree import encoded
+from lamina.model.amounts import count_text
 
 
 def show_migration(migration: Migration, *, diff: bool) -> None:
@@ -72,10 +73,10 @@ def checked_values(checked: Checked) -> dict[str, Any]:
     }
 
 
-def count_text(migration: Migration) -> str:
+def changed_text(migration: Migration) -> str:
     """Return how much changes, in words."""
     edits = sum(move.places for move in migration.moves)
-    return f"{edits} references in {len(migration.changes)} files"
+    return f"{count_text(edits, 'reference')} in {count_text(len(migration.changes), 'file')}"
 
 
 def migration_values(migration: Migration) -> dict[str, Any]:
