@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Workshop
+from tests.whole.share import keep_only
 
 from lamina.catalog import default_folder, load_catalog
 from lamina.engine.unit import FACTS, read_facts
@@ -25,25 +26,14 @@ DISTROS = ("debian-12",)
 SHARE = ("base", "memcached")
 
 
-def only_share(folder: Path, distro: str) -> Path:
-    """Return a catalogue that leaves everything out but the share: solving the fleet takes long."""
-    top = [
-        image.id.name
-        for image in load_catalog([default_folder()], distro).images
-        if image.parent and str(image.parent) in SHARE and str(image.id) not in SHARE
-    ]
-    change = f"{{change: {{distros: {{append: {{{distro}: not in this share}}}}}}}}"
-    (folder / "infra").mkdir(parents=True)
-    lines = "".join(f"  {name}: {change}\n" for name in sorted(set(top)))
-    (folder / "infra" / "share.yaml").write_text(f"images:\n{lines}")
-    return folder
-
-
 @pytest.mark.parametrize("distro", DISTROS)
 def test_the_fleet_builds_and_passes_its_tests(distro: str, tmp_path: Path) -> None:
     workshop = Workshop(folder=tmp_path, distro=distro)
     catalog = load_catalog([default_folder()], distro)
-    others = () if WHOLE else ("--catalog", str(only_share(tmp_path / "share", distro)))
+    others: tuple[str, ...] = ()
+    if not WHOLE:
+        keep_only(tmp_path / "share", SHARE, distro)
+        others = ("--catalog", str(tmp_path / "share"))
 
     workshop.lamina("lock", *others)
     packages = {unit.name for unit in read_lock(workshop.lock).units.values()}

@@ -17,6 +17,7 @@ from tests.lock.archive import Archive, new_key
 from tests.whole.conftest import manifests
 from tests.whole.engines import Engine
 from tests.whole.registry import Registry, registry
+from tests.whole.share import keep_only
 
 from lamina.catalog import default_folder
 
@@ -113,6 +114,7 @@ def _write_catalog(site: Site) -> None:
         (site.catalog / folder).mkdir(parents=True)
     (site.catalog / "distros" / f"{DISTRO}.yaml").write_text(yaml.safe_dump(distro))
     (site.catalog / "infra" / "kit.yaml").write_text(IMAGES)
+    keep_only(site.catalog, ("base", "cron"), "debian-13")
     parts = [f"part-{number}" for number in range(PARTS)]
     entry = {"parent": "base", "repositories": {"deb": ["ours"]}}
     images = {part: {**entry, "packages": [part]} for part in parts}
