@@ -21,6 +21,9 @@ class Difference:
 
     paths: tuple[str, ...]  # in one of its layers
     configuration: tuple[str, ...]  # keys
+    # What else there is: annotations by key, the number of layers, and how a layer of the same
+    # paths is written.
+    writing: tuple[str, ...] = ()
 
 
 def compare(
@@ -38,6 +41,7 @@ def compare(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Image:
     config: Mapping[str, Any]
+    annotations: Mapping[str, str]
     layers: tuple[Path, ...]
 
 
@@ -48,19 +52,27 @@ def _read(workshop: Workshop, digest: str) -> _Image:
     manifest = json.loads(blob(digest).read_bytes())
     return _Image(
         config=json.loads(blob(manifest["config"]["digest"]).read_bytes()),
+        annotations=manifest.get("annotations", {}),
         layers=tuple(blob(layer["digest"]) for layer in manifest["layers"]),
     )
 
 
 def _difference(one: _Image, other: _Image) -> Difference:
     paths = set()
-    for here, there in zip(one.layers, other.layers, strict=False):
+    writing = [f"annotation {key}" for key in _changed(one.annotations, other.annotations)]
+    if len(one.layers) != len(other.layers):
+        writing.append(f"{len(one.layers)} and {len(other.layers)} layers")
+    for number, (here, there) in enumerate(zip(one.layers, other.layers, strict=False)):
         if here.name != there.name:
             mine, theirs = _described(here), _described(there)
             paths |= {path for path, _ in mine.items() ^ theirs.items()}
+            if mine == theirs:
+                how = "compressed" if [*mine] == [*theirs] else "ordered"
+                writing.append(f"layer {number} is {how} otherwise")
     return Difference(
         paths=tuple(sorted(paths)),
         configuration=tuple(sorted(_changed(one.config, other.config))),
+        writing=tuple(sorted(writing)),
     )
 
 
