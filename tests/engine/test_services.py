@@ -60,14 +60,17 @@ def box(bench: Workbench, tmp_path: Path) -> Sandbox:
 
 def test_a_service_is_what_its_holder_started(box: Sandbox, tmp_path: Path) -> None:
     log = tmp_path / "log"
+    script = f": > /tmp/up; {FOREVER}"
     calls: list[Step] = [
-        service(FOREVER, "/srv/holder", user="daemon"),
+        service(script, "/srv/holder", user="daemon"),
+        # Until then it may still be the holder's fork.
+        sh("until [ -e /tmp/up ]; do sleep 0.05; done"),
         look(user="daemon", rootless=True, title="the processes"),
     ]
-    assert [result.good for result in run(box, calls, log=log)] == [True, True]
+    assert [result.good for result in run(box, calls, log=log)] == [True, True, True]
     told = log.read_text()
     assert "daemon           /bin/sh /srv/holder" in told
-    assert f"daemon           /bin/sh -c {FOREVER}\n" in told
+    assert f"daemon           /bin/sh -c {script}\n" in told
 
 
 def test_what_leads_to_a_service_is_waited_for(box: Sandbox) -> None:
