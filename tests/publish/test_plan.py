@@ -69,10 +69,23 @@ def test_a_moved_tag_is_put_back_without_sending_anything() -> None:
     there = holding(BASE, CRON)
     moved = Reference(repository="fleet/binary-cron", tag="latest")
 
-    plan = make_plan([BASE, CRON], Holdings(tags={**there.tags, moved: BASE.manifest}))
+    tags = {**there.tags, moved: BASE.manifest}
+    plan = make_plan([BASE, CRON], Holdings(tags=tags, blobs=there.blobs))
 
     assert [one.reference for one in plan.tags] == [moved]
     assert plan.requests == 1
+
+
+def test_a_blob_that_was_lost_is_sent_again_and_no_manifest_put() -> None:
+    there = holding(BASE, CRON)
+    lost = {blob("a", 1000).digest}
+    blobs = {name: digests - lost for name, digests in there.blobs.items()}
+
+    plan = make_plan([BASE, CRON], Holdings(tags=there.tags, blobs=blobs))
+
+    assert [(one.repository, one.blob) for one in plan.uploads] == [("fleet/base", blob("a", 1000))]
+    assert [one.repository for one in plan.mounts] == list(CRON.repositories)
+    assert (plan.contents, plan.tags) == ((), ())
 
 
 def test_a_removed_content_tag_is_put_again_without_sending_anything() -> None:
@@ -113,7 +126,10 @@ def fleets(draw: st.DrawFn) -> Sequence[Publication]:
 
 @st.composite
 def states(draw: st.DrawFn) -> tuple[Sequence[Publication], Holdings]:
-    """Return a fleet, and a registry with some of it, an older one, and blobs without manifest."""
+    """Return a fleet, and a registry with some of it and of an older one.
+
+    It has blobs without manifest, and has lost blobs that manifests name.
+    """
     fleet = draw(fleets())
     there = holding(*draw(fleets()), *draw(st.lists(st.sampled_from(fleet))))
     repositories = sorted({name for one in fleet for name in one.repositories})
@@ -121,8 +137,11 @@ def states(draw: st.DrawFn) -> tuple[Sequence[Publication], Holdings]:
         name: frozenset(blob(letter).digest for letter in draw(st.text("abcde", max_size=3)))
         for name in draw(st.lists(st.sampled_from(repositories), unique=True))
     }
+    lost = draw(st.frozensets(st.sampled_from([blob(letter, 1000).digest for letter in "abcde"])))
+    losing = draw(st.frozensets(st.sampled_from(repositories)))
     blobs = {
-        name: there.blobs.get(name, frozenset()) | strays.get(name, frozenset())
+        name: there.blobs.get(name, frozenset()) - (lost if name in losing else frozenset())
+        | strays.get(name, frozenset())
         for name in {*there.blobs, *strays}
     }
     return fleet, Holdings(tags=there.tags, blobs=blobs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,11 +29,12 @@ def ask(
 ) -> Holdings:
     """Return what the registry has, as far as a plan for `publications` needs it.
 
-    What is not known from the manifests of these names is looked for in those of `neighbours`,
-    then asked for blob by blob: a publication that was killed has left blobs without manifest.
+    Each blob that the manifests of these names say is there is asked for: a registry may have lost
+    it. What they do not say is looked for in the manifests of `neighbours`, then asked for blob by
+    blob: a publication that was killed has left blobs without manifest.
     Raises `NetworkError` when a tag that never moves was moved.
     """
-    holdings = _with(
+    said = _with(
         Holdings(),
         together(
             registry,
@@ -44,7 +45,9 @@ def ask(
             ),
         ),
     )
-    check_content_tags(publications, holdings)
+    check_content_tags(publications, said)
+    lost = _lost(registry, publications, said)
+    holdings = _without(said, lost)
     missing = {upload.blob.digest for upload in make_plan(publications, holdings).uploads}
     asked = (
         partial(_ask_neighbour, registry, neighbour.reference)
@@ -52,10 +55,38 @@ def ask(
         if neighbour.blobs & missing
     )
     holdings = _with(holdings, together(registry, asked))
-    uploads = make_plan(publications, holdings).uploads
+    uploads = [
+        one
+        for one in make_plan(publications, holdings).uploads
+        if (one.repository, one.blob.digest) not in lost
+    ]
     return _with(
         holdings, together(registry, (partial(_ask_blob, registry, one) for one in uploads))
     )
+
+
+def _lost(
+    registry: Registry, publications: Sequence[Publication], said: Holdings
+) -> frozenset[tuple[str, Digest]]:
+    """Return the blobs of publications that a repository is said to have, and does not."""
+    asked = dict.fromkeys(
+        (repository, blob.digest)
+        for publication in publications
+        for repository in publication.repositories
+        for blob in publication.blobs
+        if blob.digest in said.blobs[repository]
+    )
+    found = together(registry, (partial(registry.has_blob, *one) for one in asked))
+    return frozenset(one for one, there in zip(asked, found, strict=True) if not there)
+
+
+def _without(holdings: Holdings, lost: Collection[tuple[str, Digest]]) -> Holdings:
+    """Return what is known when these blobs are not there."""
+    blobs = {
+        repository: frozenset(one for one in digests if (repository, one) not in lost)
+        for repository, digests in holdings.blobs.items()
+    }
+    return Holdings(tags=holdings.tags, blobs=blobs)
 
 
 def _ask_names(registry: Registry, publication: Publication, repository: str) -> _Answer:

@@ -20,6 +20,7 @@ from lamina.publish.values import (
 def make_plan(publications: Sequence[Publication], holdings: Holdings) -> PublishPlan:
     """Return the steps that make every reference of `publications` mean its manifest.
 
+    A manifest that is there says nothing of its blobs, which a registry may have lost.
     What no repository is known to have is sent once, to the first one that needs it; all others
     mount it. `publications` have parents before children, and so has the plan.
     """
@@ -30,9 +31,6 @@ def make_plan(publications: Sequence[Publication], holdings: Holdings) -> Publis
     homes = _homes(holdings)
     for publication in publications:
         for repository in publication.repositories:
-            content = Reference(repository=repository, tag=publication.content_tag)
-            if holdings.tags.get(content) == publication.manifest:
-                continue  # a manifest is there only with all its blobs
             has = set(holdings.blobs.get(repository, ()))
             for blob in publication.blobs:
                 if blob.digest in has:
@@ -43,7 +41,9 @@ def make_plan(publications: Sequence[Publication], holdings: Holdings) -> Publis
                     uploads.append(Upload(repository=repository, blob=blob))
                 else:
                     mounts.append(Mount(repository=repository, source=source, blob=blob))
-            contents[content] = _tagging(publication, content)
+            content = Reference(repository=repository, tag=publication.content_tag)
+            if holdings.tags.get(content) != publication.manifest:
+                contents[content] = _tagging(publication, content)
         for reference in publication.references:
             if holdings.tags.get(reference) != publication.manifest:
                 tags[reference] = _tagging(publication, reference)

@@ -18,8 +18,8 @@ def together(registry: Registry, work: Iterable[Callable[[], T]]) -> list[T]:
     An interrupt ends all of them, too.
     """
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        running = [pool.submit(one) for one in work]
         try:
+            running = [pool.submit(one) for one in work]
             for done in as_completed(running):
                 done.result()
         except BaseException:
