@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.conftest import Workshop
 from tests.upkeep.stores import a_store
 from tests.whole.registry import Registry, registry
 
@@ -224,3 +228,18 @@ def test_removal_is_only_ever_of_what_was_listed(place: Namespace, tmp_path: Pat
 
 def test_a_registry_that_is_not_there_is_an_error_of_the_network(tmp_path: Path) -> None:
     lamina(tmp_path, Namespace(host="127.0.0.1:9", path="fleet", clear=True), "cron", code=4)
+
+
+def test_an_interrupt_does_not_wait_for_a_registry_that_does_not_answer(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"http://127.0.0.1:{silent.getsockname()[1]}/fleet"
+        process = Workshop(folder=tmp_path).start("names", "--in", place)
+        connection, _ = silent.accept()
+        with connection:
+            connection.recv(1)  # it has asked, and waits
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            _, messages = process.communicate()
+
+    assert process.returncode == 130, messages
+    assert time.monotonic() - began < 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -91,6 +92,10 @@ def test_what_has_changed_is_sent_when_its_turn_has_come(
     assert turns(waiting)["cron"] == (False, f"changed, weekly, due on {due_on}")
     assert waiting["sent"]["blob_bytes"] == 0
     old = there.tags()["fleet/debian-cron:latest"]
+    file = tmp_path / "digests.json"
+    publish(workshop, there, "cron", *words, "--names", "split,legacy", "--digests", str(file))
+    here = f"{there.address}/fleet/debian-cron"  # its other names wait, too
+    assert json.loads(file.read_text()) == {f"{here}:latest": f"{here}@{old}"}
 
     # A security update does not wait: as if the lock had taken a package from there since.
     built = Store(workshop.store).read_current(workshop.distro).images[CRON]
@@ -153,6 +158,34 @@ def test_the_file_of_digests_has_what_was_published_before_too(
 
     assert files[0].read_text() == files[1].read_text()
     assert len(json.loads(files[0].read_text())) >= len(SMALL)
+
+
+def test_what_others_did_to_an_image_that_is_not_due_is_put_right(
+    built: Workshop, there: Registry
+) -> None:
+    publish(built, there)
+    before = there.tags()
+    with open_registry(f"http://{there.address}", Access()) as client:
+        base = client.manifest("fleet/debian-base", "latest")
+        assert base
+        for blob in base.blobs():
+            client.mount_blob("fleet/debian-cron", blob.digest, "fleet/debian-base")
+        client.put_manifest("fleet/debian-cron", "latest", base)
+    lost = there.folder / "data/docker/registry/v2/repositories/fleet/debian-redis/_layers/sha256"
+    shutil.rmtree(next(lost.iterdir()))
+    assert there.unresolved() != []
+
+    told = publish(built, there)
+
+    assert set(turns(told).values()) == {(False, "unchanged")}
+    # Of redis no tag had to be put.
+    assert {one["image"]: one["changed"] for one in told["images"]} == {
+        "cron": True,
+        "redis": False,
+    }
+    assert told["sent"]["blob_bytes"] == 0
+    assert there.unresolved() == []
+    assert there.tags() == before
 
 
 def test_a_name_that_is_new_is_due_and_costs_no_blob(built: Workshop, there: Registry) -> None:

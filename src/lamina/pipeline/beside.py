@@ -6,10 +6,10 @@ All of it is small, and none of it is in an image. It goes last: what it tells o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING
 
 from lamina.cache import offer_record
 from lamina.model.built import Built
@@ -20,6 +20,7 @@ from lamina.model.reference import Namespace
 from lamina.oci.artifact import Artifact
 from lamina.registry import Access, Traffic, open_registry
 from lamina.registry.artifacts import get_artifact, put_artifact
+from lamina.registry.together import together
 from lamina.upkeep.due import Candidate, Turn, turn_of
 from lamina.upkeep.ledger import (
     LEDGER_TYPE,
@@ -42,10 +43,6 @@ from lamina.upkeep.successors import (
 
 if TYPE_CHECKING:
     from lamina.registry.client import Registry
-
-_AT_ONCE = 6  # requests to a registry
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +192,7 @@ def tell_successors(
         put_artifact(registry, repository, notice_tag(name.tag), notice_artifact(notice))
         return True
 
-    return sum(in_parallel(tell, tuple(names)))
+    return sum(together(registry, (partial(tell, name) for name in names)))
 
 
 def read_registry_notice(registry: Registry, repository: str, tag: str) -> Notice | None:
@@ -205,12 +202,6 @@ def read_registry_notice(registry: Registry, repository: str, tag: str) -> Notic
         return read_notice(artifact.annotations) if artifact else None
     except ValueError:
         return None
-
-
-def in_parallel(act: Callable[[_T], _R], items: Sequence[_T]) -> tuple[_R, ...]:
-    """Return what `act` makes of each item, several at a time."""
-    with ThreadPoolExecutor(_AT_ONCE) as workers:
-        return tuple(workers.map(act, items))
 
 
 def _offer(
@@ -225,7 +216,7 @@ def _offer(
         repository = shelf.namespace.reference(name).repository
         return offer_record(registry, repository, published[image.id])
 
-    return sum(in_parallel(offer, images))
+    return sum(together(registry, (partial(offer, image) for image in images)))
 
 
 def _entries(

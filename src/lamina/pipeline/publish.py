@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lamina.errors import Fault, StoreError, UsageError
 from lamina.model.built import Built
 from lamina.model.catalog import Catalog
+from lamina.model.digest import Digest
 from lamina.model.event import Doing, Listener, Note
 from lamina.model.image import Image, ImageId
 from lamina.model.names import Scheme, name_table, print_names
@@ -37,12 +40,16 @@ from lamina.publish import (
     pinned,
 )
 from lamina.registry import Traffic, open_registry
+from lamina.registry.together import together
 from lamina.settings import Settings
 from lamina.store.records import Current
 from lamina.store.store import Store
 from lamina.upkeep.cost import DailyCost, daily_cost
 from lamina.upkeep.due import Candidate, Turn
 from lamina.upkeep.ledger import Ledger
+
+if TYPE_CHECKING:
+    from lamina.registry.client import Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +118,7 @@ def publish(
         candidates = candidates_of(shelf, built)
         ledger = read_ledger(registry, shelf.ledger) if target.due else Ledger()
         due = _due(catalog, built, candidates, chosen, ledger, now) if target.due else None
-        waiting = frozenset(image for image in chosen if due and not due.turns[image].due)
+        waiting = frozenset(image for image in chosen if due and due.turns[image].waits)
         chosen = tuple(image for image in chosen if image not in waiting)
         names = _names(catalog, target, chosen)
         publications = _publications(catalog, built, names, store)
@@ -120,20 +127,25 @@ def publish(
         plan = make_plan(publications, ask(registry, publications, neighbours))
         asked = registry.traffic.requests
         beside = None
+        # What has not changed is asked for too: somebody may have moved or lost it there.
+        fresh = {image: built[image] for image in chosen if not due or due.turns[image].due}
         if not dry_run:
             send(registry, plan, store.layout, listener)
-            fresh = {image: built[image] for image in chosen}
             if wish := _wish(settings, target, now):
                 beside = put_beside(shelf, fresh, candidates, access, wish)
             if target.digests:
-                references = {
-                    **pinned(publications, target.namespace),
-                    **_pinned_before(catalog, target, ledger, waiting),
+                means = {
+                    **{name: one.manifest for one in publications for name in one.references},
+                    **_meant(registry, _names(catalog, target, waiting)),
                 }
-                text = digests_text(dict(sorted(references.items())), target.digests)
+                text = digests_text(pinned(means, target.namespace), target.digests)
                 _write(target.digests, text)
         return Published(
-            publications=publications,
+            publications=tuple(
+                one
+                for one in publications
+                if one.image in fresh or plan.repositories.intersection(one.repositories)
+            ),
             plan=plan,
             asked=asked,
             traffic=registry.traffic,
@@ -167,17 +179,14 @@ def _due(
     return Due(turns=turns, cost=daily_cost(pairs, ledger.last, now))
 
 
-def _pinned_before(
-    catalog: Catalog, target: Target, ledger: Ledger, waiting: Collection[ImageId]
-) -> dict[str, str]:
+def _meant(
+    registry: Registry, names: Mapping[ImageId, Sequence[Reference]]
+) -> dict[Reference, Digest]:
     """Return what the names of images mean that are not published now, as far as they do."""
-    there = [image for image in waiting if image in ledger.entries]
-    return {
-        target.namespace.address(reference): f"{target.namespace.host}/{reference.repository}"
-        f"@{ledger.entries[image].now.manifest}"
-        for image, references in _names(catalog, target, there).items()
-        for reference in references
-    }
+    references = [reference for each in names.values() for reference in each]
+    asked = (partial(registry.manifest_digest, one.repository, one.tag) for one in references)
+    found = zip(references, together(registry, asked), strict=True)
+    return {reference: digest for reference, digest in found if digest}
 
 
 def _chosen(selected: tuple[ImageId, ...], there: Current, *, named: bool) -> tuple[ImageId, ...]:

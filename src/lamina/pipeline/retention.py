@@ -17,9 +17,10 @@ from lamina.model.digest import Digest
 from lamina.model.image import ImageId
 from lamina.model.names import Scheme, print_names
 from lamina.model.reference import Namespace
-from lamina.pipeline.beside import in_parallel, read_ledger, update_ledger
+from lamina.pipeline.beside import read_ledger, update_ledger
 from lamina.pipeline.fleet import current
 from lamina.registry import Access, open_registry
+from lamina.registry.together import together
 from lamina.settings import Settings
 from lamina.upkeep.ledger import REPOSITORY, without
 from lamina.upkeep.removal import (
@@ -76,7 +77,7 @@ def plan_pruning(
     with open_registry(past.namespace.registry, access) as registry:
         published = _published(registry, past.namespace)
         plan = partial(_planned, registry, past.retention, needed, published, now)
-        removals = in_parallel(plan, tuple(repositories))
+        removals = together(registry, (partial(plan, one) for one in repositories))
     return tuple(removal for removal in removals if removal.digests)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from lamina.model.catalog import Catalog
@@ -12,9 +13,10 @@ from lamina.model.digest import Digest
 from lamina.model.image import ImageId
 from lamina.model.names import Scheme
 from lamina.model.reference import Namespace
-from lamina.pipeline.beside import in_parallel, read_registry_notice
+from lamina.pipeline.beside import read_registry_notice
 from lamina.pipeline.fleet import current
 from lamina.registry import Access, open_registry
+from lamina.registry.together import together
 from lamina.settings import Settings
 from lamina.upkeep.removal import Removal, children_of, is_content_tag, remove_tags
 from lamina.upkeep.successors import (
@@ -54,7 +56,8 @@ def ask_names(
 ) -> tuple[Told, ...]:
     """Return what a namespace tells of old names; raises `NetworkError`."""
     with open_registry(namespace.registry, access) as registry:
-        return in_parallel(lambda name: _told(registry, namespace, name, today), names)
+        asked = (partial(_told, registry, namespace, name, today) for name in names)
+        return tuple(together(registry, asked))
 
 
 def plan_removal(
@@ -68,7 +71,8 @@ def plan_removal(
     built = {image.manifest for image in current(settings).images.values()}
     expired = [one for one in told if one.state == "expired"]
     with open_registry(namespace.registry, access) as registry:
-        return in_parallel(lambda one: _removal(registry, namespace, one, built), expired)
+        planned = (partial(_removal, registry, namespace, one, built) for one in expired)
+        return tuple(together(registry, planned))
 
 
 def remove(removals: Iterable[Removal], namespace: Namespace, access: Access) -> None:

@@ -9,9 +9,9 @@ from functools import partial
 from lamina.model.digest import Digest
 from lamina.model.reference import Reference
 from lamina.publish.plan import check_content_tags, make_plan
-from lamina.publish.together import together
 from lamina.publish.values import Holdings, Neighbour, Publication, Upload
 from lamina.registry.client import Registry
+from lamina.registry.together import together
 from lamina.registry.values import Manifest
 
 

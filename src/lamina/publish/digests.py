@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from lamina.errors import UsageError
-from lamina.model.reference import Namespace
-from lamina.publish.values import Publication
+from lamina.model.digest import Digest
+from lamina.model.reference import Namespace, Reference
 
 _JSON = (".json",)
 _YAML = (".yaml", ".yml")
 
 
-def pinned(publications: Iterable[Publication], namespace: Namespace) -> Mapping[str, str]:
+def pinned(means: Mapping[Reference, Digest], namespace: Namespace) -> Mapping[str, str]:
     """Return `HOST/REPOSITORY@DIGEST` for every `HOST/REPOSITORY:TAG`, sorted."""
     found = {
-        namespace.address(reference): f"{namespace.host}/{reference.repository}@{one.manifest}"
-        for one in publications
-        for reference in one.references
+        namespace.address(reference): f"{namespace.host}/{reference.repository}@{digest}"
+        for reference, digest in means.items()
     }
     return dict(sorted(found.items()))
 

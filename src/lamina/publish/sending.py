@@ -12,10 +12,10 @@ from lamina.model.digest import Digest
 from lamina.model.event import Doing, Listener, Sent
 from lamina.oci.descriptor import MANIFEST_TYPE
 from lamina.oci.layout import Layout
-from lamina.publish.together import together
 from lamina.publish.values import Blob, Mount, PublishPlan, Tagging, Upload
 from lamina.registry import Manifest
 from lamina.registry.client import Registry
+from lamina.registry.together import together
 
 
 def send(registry: Registry, plan: PublishPlan, layout: Layout, listener: Listener) -> None:

@@ -100,6 +100,17 @@ class PublishPlan:
     tags: tuple[Tagging, ...] = ()  # under those that do
 
     @property
+    def repositories(self) -> frozenset[str]:
+        """The repositories in which anything is to be done."""
+        return frozenset(
+            (
+                *(upload.repository for upload in self.uploads),
+                *(mount.repository for mount in self.mounts),
+                *(tagging.reference.repository for tagging in (*self.contents, *self.tags)),
+            )
+        )
+
+    @property
     def blob_bytes(self) -> int:
         """The bytes of blobs that are to be sent."""
         return sum(upload.blob.size for upload in self.uploads)

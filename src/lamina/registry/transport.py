@@ -74,8 +74,7 @@ class Transport:
         self._stopped.set()
         with self._lock:
             for connection in self._connections:
-                with suppress(OSError):  # it has ended already
-                    connection.shutdown(socket.SHUT_RDWR)
+                _shut(connection)
 
     def _remember(self, name: str, told: Mapping[str, Any]) -> None:
         """Keep each new connection: only that ends a thread's waiting for an answer.
@@ -86,8 +85,11 @@ class Transport:
             return
         stream = told.get("return_value")
         if isinstance(stream, httpcore.NetworkStream):
+            connection = stream.get_extra_info("socket")
             with self._lock:
-                self._connections.add(stream.get_extra_info("socket"))
+                self._connections.add(connection)
+                if self._stopped.is_set():  # it was being made while `stop` ended the others
+                    _shut(connection)
 
     def close(self) -> None:
         """End it all."""
@@ -201,6 +203,11 @@ class Transport:
     def _sleep(self, seconds: float) -> None:
         self._stopped.wait(seconds)
         self.check_stopped()
+
+
+def _shut(connection: socket.socket) -> None:
+    with suppress(OSError):  # it has ended already
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

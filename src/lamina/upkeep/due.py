@@ -31,6 +31,11 @@ class Turn:
     due: bool
     reason: str
 
+    @property
+    def waits(self) -> bool:
+        """Whether it has changed, and its day has not come."""
+        return not self.due and self.reason != UNCHANGED
+
 
 def turn_of(candidate: Candidate, entry: Entry | None, now: datetime) -> Turn:
     """Return whether an image is due at `now`; `entry` is what the ledger says of it.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from lamina.registry.client import Registry
+if TYPE_CHECKING:
+    from lamina.registry.client import Registry
 
 T = TypeVar("T")
 _AT_ONCE = 6  # more are seldom faster, and sooner too many for a registry
