@@ -114,11 +114,12 @@ class Shelf:
         content = self.manifests.get((repository, reference))
         return Answer(content) if content else None
 
-    def pull_blob(self, repository: str, digest: Digest, path: Path) -> None:
+    def pull_blob(self, repository: str, digest: Digest, path: Path) -> bool:
         if digest not in self.blobs:
-            raise NetworkError.one(f"there is no blob {digest}", place=repository)
+            return False
         self.pulled.append(digest)
         path.write_bytes(self.blobs[digest])
+        return True
 
     def stop(self) -> None:
         self.stopped = True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,10 @@ from tests.cache.fleets import BASE, CHILD, CRON, OTHER, Made, Shelf, a_fleet, a
 
 from lamina.cache import Cached, draw_cached, find_cached
 from lamina.model.built import Built
+from lamina.model.digest import Digest
 from lamina.model.event import Downloaded, Event
 from lamina.model.image import ImageId
+from lamina.oci.image import make_config, make_manifest
 from lamina.store.store import Store
 
 CATALOG, LOCK = a_fleet()
@@ -72,6 +75,29 @@ def test_a_layer_with_other_content_is_refused_and_so_is_what_stands_on_it(
     )
 
 
+def test_a_layer_of_another_size_than_its_record_says_is_refused(
+    made: Made, shelf: Shelf, store: Store
+) -> None:
+    built, events = made[0][OTHER], list[Event]()
+    layers = (*built.layers[:-1], replace(built.layers[-1], size=built.layers[-1].size + 1))
+    image = CATALOG.by_id()[OTHER]
+    config = make_config(
+        image.runtime, layers=layers, epoch=built.epoch, architecture=LOCK.architecture
+    )
+    manifest = make_manifest(
+        config,
+        layers,
+        title=str(built.id),
+        epoch=built.epoch,
+        base=built.parent,
+    )
+    lie = replace(built, layers=layers, manifest=Digest.of(manifest), manifest_size=len(manifest))
+    shelf.put(lie, made[1])
+
+    assert set(draw(shelf, store, events)) == {BASE, CRON, CHILD}
+    assert [note.partition(":")[0] for note in notes(events)] == ["other"]
+
+
 def test_a_layer_that_is_gone_is_told_and_the_rest_comes(
     made: Made, shelf: Shelf, store: Store
 ) -> None:
@@ -79,7 +105,9 @@ def test_a_layer_that_is_gone_is_told_and_the_rest_comes(
     del shelf.blobs[layer.digest]
 
     assert set(draw(shelf, store, events)) == {BASE, CRON, CHILD}
-    assert len(notes(events)) == 1
+    assert [note.endswith(f"the blob {layer.digest} is not there") for note in notes(events)] == [
+        True
+    ]
 
 
 def test_an_interrupt_ends_what_is_being_pulled(shelf: Shelf, store: Store) -> None:

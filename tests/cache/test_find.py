@@ -153,6 +153,20 @@ def test_a_record_of_which_one_byte_was_changed_is_refused(made: Made, shelf: Sh
     assert notes(events)[0].endswith("is refused: it is not as it was written")
 
 
+def test_a_record_whose_blob_was_lost_is_refused_and_the_rest_is_found(
+    made: Made, shelf: Shelf
+) -> None:
+    events = list[Event]()
+    del shelf.blobs[Digest.of(altered(made[0][OTHER]))]
+
+    found = find_cached(a_quest(CATALOG, LOCK), [shelf.cache()], listener=events.append)
+
+    assert set(found) == {BASE, CRON, CHILD}
+    assert len(notes(events)) == 1
+    assert notes(events)[0].startswith("other: what the cache registry.example/fleet has of it is")
+    assert notes(events)[0].endswith("is not there")
+
+
 def test_a_record_blob_with_other_content_than_its_digest_is_refused(
     made: Made, shelf: Shelf
 ) -> None:

@@ -96,12 +96,12 @@ def _pull_all(
 def _pull(pull: _Pull, store: Store, work: Path) -> None:
     layer = pull.layer
     path = work / layer.digest.hex
-    pull.cache.source.pull_blob(pull.repository, layer.digest, path)
-    if not store.layout.adopt_blob(path, layer.digest):
-        raise NetworkError.one(
-            f"the blob {layer.digest} has other content",
-            place=f"{pull.cache.name}: {pull.repository}",
-        )
+    place = f"{pull.cache.name}: {pull.repository}"
+    if not pull.cache.source.pull_blob(pull.repository, layer.digest, path):
+        raise NetworkError.one(f"the blob {layer.digest} is not there", place=place)
+    # The manifest says its size, too, and was made of what the record says.
+    if path.stat().st_size != layer.size or not store.layout.adopt_blob(path, layer.digest):
+        raise NetworkError.one(f"the blob {layer.digest} has other content", place=place)
 
 
 def _kept(cached: Cached, store: Store) -> str:

@@ -26,8 +26,8 @@ class Source(Protocol):
     def manifest(self, repository: str, reference: str) -> Answer | None:
         """Return the manifest of a tag, None where there is none."""
 
-    def pull_blob(self, repository: str, digest: Digest, path: Path) -> None:
-        """Write the blob with this digest to `path`, its content checked."""
+    def pull_blob(self, repository: str, digest: Digest, path: Path) -> bool:
+        """Write the blob with this digest to `path`, its content checked; tell if there is one."""
 
     def stop(self) -> None:
         """Let every call that is under way in another thread end soon."""
@@ -49,7 +49,8 @@ class Target(Source, Protocol):
 def get_artifact(source: Source, repository: str, tag: str, type_: str) -> Artifact | None:
     """Return the artifact that a tag means, None where there is none.
 
-    Raises `ValueError` when the tag means something else, or the content is not the manifest's.
+    Raises `ValueError` when the tag means something else, or the content is not the manifest's
+    or was lost.
     """
     answer = source.manifest(repository, tag)
     if answer is None:
@@ -60,7 +61,8 @@ def get_artifact(source: Source, repository: str, tag: str, type_: str) -> Artif
         return Artifact(type=type_, annotations=head.annotations)
     with TemporaryDirectory(prefix="lamina-") as folder:
         path = Path(folder) / digest.hex
-        source.pull_blob(repository, digest, path)
+        if not source.pull_blob(repository, digest, path):
+            raise ValueError(f"its content, the blob {digest}, is not there")
         content = path.read_bytes()
     if Digest.of(content) != digest:
         raise ValueError(f"its content is not the blob {digest}")

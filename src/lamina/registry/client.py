@@ -108,26 +108,30 @@ class Registry:
 
         self._transport.tried(str(there), attempt)
 
-    def pull_blob(self, repository: str, digest: Digest, path: Path) -> None:
-        """Write a blob into the file at `path`, its content verified; none is left of a failure.
+    def pull_blob(self, repository: str, digest: Digest, path: Path) -> bool:
+        """Write a blob into the file at `path`, its content verified; tell whether there is one.
 
-        Raises `StoreError` when it cannot be written.
+        No file is left of a failure. Raises `StoreError` when it cannot be written.
         """
         exchange = self._at(repository).blob("GET", digest)
 
-        def attempt() -> None:
+        def attempt() -> bool:
             sha256 = hashlib.sha256()
-            with self._transport.stream(exchange) as response, path.open("wb") as file:
-                for chunk in _body(response):
-                    self._transport.check_stopped()
-                    sha256.update(chunk)
-                    file.write(chunk)
+            with self._transport.stream(exchange) as response:
+                if response.status_code == HTTPStatus.NOT_FOUND:
+                    return False
+                with path.open("wb") as file:
+                    for chunk in _body(response):
+                        self._transport.check_stopped()
+                        sha256.update(chunk)
+                        file.write(chunk)
             if sha256.hexdigest() != digest.hex:
                 raise TryAgainError(f"the registry sent sha256:{sha256.hexdigest()} for {digest}")
+            return True
 
         try:
             with disk_faults(path.parent):
-                self._transport.tried(exchange.place, attempt)
+                return self._transport.tried(exchange.place, attempt)
         except BaseException:
             path.unlink(missing_ok=True)
             raise

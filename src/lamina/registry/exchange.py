@@ -50,7 +50,7 @@ class Repository:
 
     def blob(self, method: str, digest: Digest) -> Exchange:
         """Ask for a blob, or whether it is there."""
-        return self._exchange(method, f"blobs/{digest}", "pull", missing=method == "HEAD")
+        return self._exchange(method, f"blobs/{digest}", "pull", missing=True)
 
     def begin(self) -> Exchange:
         """Begin to send a blob."""
