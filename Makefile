@@ -19,7 +19,7 @@ demo: setup ## build a small part of the fleet into lamina-store/ and show it
 
 .PHONY: test
 test: check setup ## check, then every test, those with real packages and containers included
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: environment ## format, lint, types and rules of import

@@ -30,12 +30,9 @@ DISTRO = os.environ.get("LAMINA_TEST_DISTRO") or "debian-13"
 AS_INSTALLED = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist then looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, where they share what the file sets up."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    """Begin with what takes long: the processes of a test run then end at the same time."""
+    items.sort(key=lambda item: item.get_closest_marker("real") is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
