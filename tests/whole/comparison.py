@@ -21,8 +21,8 @@ class Difference:
 
     paths: tuple[str, ...]  # in one of its layers
     configuration: tuple[str, ...]  # keys
-    # What else there is: annotations by key, the number of layers, and how a layer of the same
-    # paths is written.
+    # What else there is: annotations by key, the number of layers, what is said of a layer, and
+    # how one of the same paths is written.
     writing: tuple[str, ...] = ()
 
 
@@ -43,6 +43,7 @@ class _Image:
     config: Mapping[str, Any]
     annotations: Mapping[str, str]
     layers: tuple[Path, ...]
+    told: tuple[tuple[object, ...], ...]  # what manifest and configuration tell of each layer
 
 
 def _read(workshop: Workshop, digest: str) -> _Image:
@@ -50,10 +51,16 @@ def _read(workshop: Workshop, digest: str) -> _Image:
         return workshop.store / "oci" / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
     manifest = json.loads(blob(digest).read_bytes())
+    config = json.loads(blob(manifest["config"]["digest"]).read_bytes())
+    diff_ids = config["rootfs"]["diff_ids"]
     return _Image(
-        config=json.loads(blob(manifest["config"]["digest"]).read_bytes()),
+        config=config,
         annotations=manifest.get("annotations", {}),
         layers=tuple(blob(layer["digest"]) for layer in manifest["layers"]),
+        told=tuple(
+            (layer["mediaType"], layer["size"], diff_id)
+            for layer, diff_id in zip(manifest["layers"], diff_ids, strict=True)
+        ),
     )
 
 
@@ -69,6 +76,8 @@ def _difference(one: _Image, other: _Image) -> Difference:
             if mine == theirs:
                 how = "compressed" if [*mine] == [*theirs] else "ordered"
                 writing.append(f"layer {number} is {how} otherwise")
+        elif one.told[number] != other.told[number]:
+            writing.append(f"layer {number}: {one.told[number]} and {other.told[number]}")
     return Difference(
         paths=tuple(sorted(paths)),
         configuration=tuple(sorted(_changed(one.config, other.config))),
