@@ -97,20 +97,32 @@ def test_a_blob_that_the_registry_has_lost_is_sent_again_once(
     assert publish(there, layout, *images) == PublishPlan()
 
 
-@pytest.mark.parametrize("repository", ["fleet/base", "fleet/old-cron"])
-def test_a_blob_that_one_repository_has_lost_is_mounted_again(
-    there: Registry, layout: Layout, repository: str
+def test_a_blob_that_one_repository_has_and_another_has_lost_is_mounted_again(
+    there: Registry, layout: Layout
 ) -> None:
     images = an_image(layout, "base", BASE), an_image(layout, "cron", BASE, OWN)
     publish(there, layout, *images)
-    lose(there, BASE, repository=repository)
+    lose(there, BASE, repository="fleet/base")
     assert there.unresolved() != []
 
     plan = publish(there, layout, *images)
 
     assert there.unresolved() == []
     assert plan.uploads == ()
-    assert [one.repository for one in plan.mounts] == [repository]
+    assert [one.repository for one in plan.mounts] == ["fleet/base"]
+
+
+def test_each_blob_is_asked_for_once_in_whatever_many_repositories(
+    there: Registry, layout: Layout
+) -> None:
+    images = an_image(layout, "base", BASE), an_image(layout, "cron", BASE, OWN)
+    publish(there, layout, *images)
+
+    with open_registry(f"http://{there.address}", Access()) as client:
+        ask(client, images, ())
+
+        names = sum(len(image.references) for image in images)
+        assert client.traffic.requests == 2 * names + len({BASE, CONFIG, OWN})
 
 
 def test_a_changed_image_comes_whole_though_its_old_manifest_has_lost_a_blob(

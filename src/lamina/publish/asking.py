@@ -29,9 +29,9 @@ def ask(
 ) -> Holdings:
     """Return what the registry has, as far as a plan for `publications` needs it.
 
-    Each blob that the manifests of these names say is there is asked for: a registry may have lost
-    it. What they do not say is looked for in the manifests of `neighbours`, then asked for blob by
-    blob: a publication that was killed has left blobs without manifest.
+    Each blob that the manifests of these names say is there is asked for, once: a registry may
+    have lost it. What they do not say is looked for in the manifests of `neighbours`, then asked
+    for blob by blob: a publication that was killed has left blobs without manifest.
     Raises `NetworkError` when a tag that never moves was moved.
     """
     said = _with(
@@ -68,16 +68,34 @@ def ask(
 def _lost(
     registry: Registry, publications: Sequence[Publication], said: Holdings
 ) -> frozenset[tuple[str, Digest]]:
-    """Return the blobs of publications that a repository is said to have, and does not."""
-    asked = dict.fromkeys(
-        (repository, blob.digest)
-        for publication in publications
-        for repository in publication.repositories
-        for blob in publication.blobs
-        if blob.digest in said.blobs[repository]
-    )
+    """Return the blobs of publications that a repository is said to have, and does not.
+
+    Registries keep a blob once for all repositories: each is asked for in one of them, and in the
+    others only when it is not there.
+    """
+    keepers: dict[Digest, dict[str, None]] = {}
+    for publication in publications:
+        for repository in publication.repositories:
+            for blob in publication.blobs:
+                if blob.digest in said.blobs[repository]:
+                    keepers.setdefault(blob.digest, {})[repository] = None
+    first = [(next(iter(repositories)), digest) for digest, repositories in keepers.items()]
+    missing = _missing(registry, first)
+    further = [
+        (repository, digest)
+        for _, digest in missing
+        for repository in keepers[digest]
+        if (repository, digest) not in missing
+    ]
+    return frozenset((*missing, *_missing(registry, further)))
+
+
+def _missing(
+    registry: Registry, asked: Sequence[tuple[str, Digest]]
+) -> tuple[tuple[str, Digest], ...]:
+    """Return those of the blobs that the repository does not have."""
     found = together(registry, (partial(registry.has_blob, *one) for one in asked))
-    return frozenset(one for one, there in zip(asked, found, strict=True) if not there)
+    return tuple(one for one, there in zip(asked, found, strict=True) if not there)
 
 
 def _without(holdings: Holdings, lost: Collection[tuple[str, Digest]]) -> Holdings:
