@@ -136,6 +136,7 @@ def test_what_was_pulled_serves_all_that_what_was_built_does(
     # Built over what was pulled, an image is what it was over what was built.
     assert outcomes(workshop, "cron", *changed) == {"base": "unchanged", "cron": "built"}
     assert images_of(workshop)["cron"].manifest == mine
+    assert "/mine  added" in workshop.lamina("diff", "cron", "--files", *changed).stdout
 
 
 def test_a_registry_that_is_not_named_is_never_asked(
