@@ -46,6 +46,7 @@ images:
       - date +%Z > /srv/zone
       - locale > /srv/locale
       - echo "$HOME" > /srv/home
+      - perl -e '%names = map { $_ => 1 } "a" .. "z"; print keys %names' > /srv/hash
       - head -c 16 /dev/urandom > /srv/secret
 """
 SHOWS = ("srv/date", "srv/order", "srv/second", "srv/secret")

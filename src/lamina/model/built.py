@@ -9,7 +9,7 @@ from lamina.model.digest import Digest, canonical_json
 from lamina.model.image import ImageId
 from lamina.model.lock import UnitRef
 
-ENGINE = 5  # raised whenever the engine makes other content of the same inputs
+ENGINE = 6  # raised whenever the engine makes other content of the same inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

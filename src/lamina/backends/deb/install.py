@@ -65,6 +65,9 @@ def environment(epoch: int) -> Mapping[str, str]:
         "DEBCONF_NONINTERACTIVE_SEEN": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
         "SOURCE_DATE_EPOCH": str(epoch),
+        # Files that are written in the order of a hash come out the same (perlrun, python(1)).
+        "PERL_HASH_SEED": "0",
+        "PYTHONHASHSEED": "0",
     }
 
 
