@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,12 @@ DISTRO = os.environ.get("LAMINA_TEST_DISTRO") or "debian-13"
 
 # Bytecode is kept, as it is where lamina is installed: without, every start takes a second longer.
 AS_INSTALLED = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted: of a run in the background it would inherit not to."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
