@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from lamina.model.digest import Digest
+from lamina.oci.layout import Layout
 from lamina.store.store import Store
 
 # Quick to build, and of every sort: a parent with children, services, users, an openstack type.
@@ -124,6 +125,14 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[
         fcntl.flock(turn, fcntl.LOCK_EX)
         yield folder, not filled.exists()
         filled.touch()
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """An empty OCI image layout."""
+    layout = Layout(tmp_path / "layout")
+    layout.create()
+    return layout
 
 
 @pytest.fixture(scope="session")

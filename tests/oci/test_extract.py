@@ -296,7 +296,7 @@ def test_whiteouts_remove_what_lower_layers_have(
 
 
 @pytest.mark.real
-def test_a_tree_comes_out_as_it_went_in(tmp_path: Path) -> None:
+def test_a_tree_comes_out_as_it_went_in(tmp_path: Path, layout: Layout) -> None:
     tree = tmp_path / "tree"
     (tree / "a/b").mkdir(parents=True)
     (tree / "a/file").write_bytes(b"content" * 50_000)
@@ -318,8 +318,6 @@ def test_a_tree_comes_out_as_it_went_in(tmp_path: Path) -> None:
     (tree / "a/b").chmod(0o2550)
     for number, path in enumerate(sorted(tree.rglob("*"), reverse=True)):
         os.utime(path, (1_000 + number, 1_000 + number), follow_symlinks=False)
-    layout = Layout(tmp_path / "layout")
-    layout.create()
     layer = write_layer(scan_tree(tree), layout, mtime_limit=2**33)
     out = tmp_path / "out"
     out.mkdir()

@@ -18,13 +18,6 @@ from lamina.oci.layout import Layout
 from lamina.oci.tree import scan_tree
 
 
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    made = Layout(tmp_path / "layout")
-    made.create()
-    return made
-
-
 def tree_of(root: Path) -> tuple[Entry, ...]:
     (root / "usr/share").mkdir(parents=True)
     (root / "usr/share/text").write_bytes(b"words " * 100_000)

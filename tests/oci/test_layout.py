@@ -19,13 +19,6 @@ from lamina.oci.layer import write_layer
 from lamina.oci.layout import Layout
 
 
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    made = Layout(tmp_path / "layout")
-    made.create()
-    return made
-
-
 def named(name: str, content: bytes = b"{}") -> Descriptor:
     return Descriptor(
         media_type=MANIFEST_TYPE,

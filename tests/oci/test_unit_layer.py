@@ -36,11 +36,6 @@ def new_layout(place: Path) -> Layout:
     return made
 
 
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    return new_layout(tmp_path / "layout")
-
-
 def tree_of(root: Path, unit: Unit) -> Sequence[Entry]:
     """Make a unit's tree, and return its entries."""
     for path, (text, length) in unit.items():

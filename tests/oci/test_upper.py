@@ -22,13 +22,6 @@ EPOCH = 1_700_000_000
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    layout = Layout(tmp_path / "layout")
-    layout.create()
-    return layout
-
-
-@pytest.fixture
 def upper(tmp_path: Path) -> Path:
     """An upper directory with everything that one can hold."""
     upper = tmp_path / "upper"

@@ -25,13 +25,6 @@ BASE, CONFIG, OWN = b"what both stand on", b"{}", b"what one has of its own"
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    layout = Layout(tmp_path / "layout")
-    layout.create()
-    return layout
-
-
-@pytest.fixture
 def there(tmp_path: Path) -> Iterator[Registry]:
     with registry(tmp_path / "registry") as there:
         yield there

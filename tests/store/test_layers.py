@@ -17,11 +17,9 @@ from lamina.store.layers import Layers
 
 
 @pytest.fixture
-def layers(tmp_path: Path) -> Layers:
+def layers(tmp_path: Path, layout: Layout) -> Layers:
     for name in ("records", "work"):
         (tmp_path / name).mkdir()
-    layout = Layout(tmp_path / "layout")
-    layout.create()
     return Layers(folder=tmp_path / "records", work=tmp_path / "work", layout=layout)
 
 
